@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A system library behind a module map: `header` in, nothing else.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// One floor of the house; which floors may import which is docs/architecture.md's table, checked by `make lint`.
+func floor(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)Tests",
+        exclude: [], swiftSettings: strict)
+}
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "narrowgate",
+    products: [.executable(name: "narrowgate", targets: ["narrowgate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+        system("CNGHTTP2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
+        system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
+        system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+        system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+        system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        .target(name: "CLinux", path: "Sources/CLinux"),
+
+        floor("StrictJSON", []),
+        floor("Numerics", ["COpenBLAS"]),
+        floor("Checkpoints", ["StrictJSON", "Numerics", "CCrypto"]),
+        floor("Tokenization", ["StrictJSON", "CPCRE2"]),
+        floor("Imaging", ["CTurboJPEG", "CPNG"]),
+        floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
+        floor("Interventions", ["StrictJSON", "Models", "Numerics"]),
+        .target(
+            name: "Migrations", path: "Migrations",
+            resources: [.embedInCode("0001_jobs_cells_images.sql")], swiftSettings: strict),
+        floor("Store", ["Migrations", "CCrypto", grdb, log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
+        floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
+        floor("API", ["StrictJSON", "Jobs", "HTTPServer", "Models", httpTypes, log]),
+        .executableTarget(
+            name: "narrowgate",
+            dependencies: [
+                "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", log, argumentParser,
+            ],
+            path: "Sources/narrowgate", swiftSettings: strict),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        tests("StrictJSON", ["StrictJSON"]),
+        tests("Checkpoints", ["Checkpoints", "StrictJSON", "Numerics"]),
+        tests("Tokenization", ["Tokenization", "StrictJSON"]),
+        tests("Imaging", ["Imaging"]),
+        tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
+        tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
+        tests("Store", ["Store"]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "StrictJSON"]),
+        tests("HTTPServer", ["HTTPServer", httpTypes]),
+        tests("API", ["API", "Jobs", "HTTPServer", "StrictJSON", httpTypes]),
+        tests("narrowgate", ["StrictJSON"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

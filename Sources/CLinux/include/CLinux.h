@@ -1,0 +1,21 @@
+/// What Linux offers and Swift's Glibc module hides: epoll, eventfd, accept4, gettid.
+#ifndef NARROWGATE_CLINUX_H
+#define NARROWGATE_CLINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/// accept4(2): accepts a connection and sets SOCK_NONBLOCK and SOCK_CLOEXEC in the same call.
+int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+/// gettid(2): the kernel's name of the calling thread, for setpriority(2).
+pid_t clinux_gettid(void);
+
+#endif

@@ -1,0 +1,4 @@
+@main
+struct Narrowgate {
+    static func main() {}
+}
