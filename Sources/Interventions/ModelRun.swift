@@ -23,7 +23,7 @@ package struct RunOutcome: Sendable {
 package struct ModelRun {
     package let model: VisionLanguageModel
     /// Called at every layer boundary; throwing abandons the run.
-    private let boundary: () throws -> Void
+    package let boundary: () throws -> Void
 
     package init(_ model: VisionLanguageModel, boundary: @escaping () throws -> Void = {}) {
         self.model = model
@@ -33,8 +33,8 @@ package struct ModelRun {
     /// One run.
     ///
     /// - Parameters:
-    ///   - sourceStates: for each patch, in order, its source's states by layer, `[positions, width]`;
-    ///     see ``sourceStates(for:prompts:)``.
+    ///   - sourceStates: for each patch, in order, its source's states by layer, `[positions, width]`
+    ///     (``SourceStates``).
     ///   - onToken: told of each token as it is chosen.
     /// - throws: what `boundary` throws.
     package func run(
@@ -56,27 +56,6 @@ package struct ModelRun {
         return RunOutcome(
             nextToken: nextToken, generation: generation, receipt: hooks.receipt, captures: hooks.captures,
             rowsComputed: cache.count)
-    }
-
-    /// The states that `patches` take, by layer, from one clean or intervened run for each source.
-    ///
-    /// - Parameter sources: for each patch, in order, the prompt of its source run and what is done to it.
-    /// - Returns: for each patch, its states by layer, `[positions, width]`.
-    package func sourceStates(
-        for patches: [ResolvedPatch], sources: [(prompt: Prompt, interventions: ResolvedInterventions)]
-    ) throws -> [[Int: Matrix]] {
-        try patches.map { patch in
-            let source = sources[patch.source]
-            let capture = RunHooks.CaptureRequest(
-                sites: Set(patch.layers.map { RunHooks.SiteKey(site: patch.site, layer: $0) }),
-                positions: patch.sourcePositions)
-            let outcome = try run(source.prompt, interventions: source.interventions, capture: capture)
-            var states: [Int: Matrix] = [:]
-            for layer in patch.layers {
-                states[layer] = outcome.captures[RunHooks.SiteKey(site: patch.site, layer: layer)]
-            }
-            return states
-        }
     }
 
     private func distribution(after states: Matrix) -> NextTokenDistribution {

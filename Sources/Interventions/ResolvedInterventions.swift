@@ -21,8 +21,6 @@ package struct ResolvedPatch: Sendable, Equatable {
     package let positions: [Int]
     /// In the source run, as many.
     package let sourcePositions: [Int]
-    /// Which source run, as an index into the sources that the caller prepared.
-    package let source: Int
 }
 
 /// The interventions of one variant on one prompt.
@@ -89,7 +87,7 @@ package struct InterventionResolver: Sendable {
             guard at < sources.count else {
                 throw InterventionError(.missingSource, at: join(path, "source"), "names no source run")
             }
-            let moved = try resolve(patch, index: at, from: sources[at], variantLayer: variantLayer, path: path)
+            let moved = try resolve(patch, from: sources[at], variantLayer: variantLayer, path: path)
             guard !moved.positions.isEmpty || set.allowNoop else {
                 throw InterventionError(.nothingToDo, at: path, "resolves to no position (allow_noop permits this)")
             }
@@ -154,7 +152,7 @@ package struct InterventionResolver: Sendable {
     }
 
     private func resolve(
-        _ patch: Patch, index: Int, from source: Source, variantLayer: Int?, path: String
+        _ patch: Patch, from source: Source, variantLayer: Int?, path: String
     ) throws(InterventionError) -> ResolvedPatch {
         let base = try positions.resolve(patch.positions, as: .patch, path: "\(path).positions")
         let expression = patch.sourcePositions ?? patch.positions
@@ -169,6 +167,6 @@ package struct InterventionResolver: Sendable {
         let layers = try patch.layers.resolve(
             count: configuration.layers, variantLayer: variantLayer, path: "\(path).layers", model: model)
         return ResolvedPatch(
-            site: patch.site, layers: layers, positions: base.prompt, sourcePositions: there.prompt, source: index)
+            site: patch.site, layers: layers, positions: base.prompt, sourcePositions: there.prompt)
     }
 }
