@@ -18,7 +18,7 @@ package struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What was wrong and what would be right, as the end of a sentence.
     package let problem: String
 
-    package init(_ kind: Kind, _ subject: String? = nil, _ problem: String) {
+    package init(_ kind: Kind, at subject: String? = nil, _ problem: String) {
         self.kind = kind
         self.subject = subject
         self.problem = problem

@@ -32,7 +32,8 @@ final class TensorReader {
             name.hasPrefix(prefix) && !names.contains(name) && !suffixes.contains { name.hasSuffix($0) }
         }
         if let left {
-            throw ModelError(.configuration, left, "the checkpoint has this tensor, but config.json leaves no place for it")
+            throw ModelError(
+                .configuration, at: left, "the checkpoint has this tensor, but config.json leaves no place for it")
         }
     }
 }

@@ -49,6 +49,12 @@ package struct Matrix: Sendable, Equatable {
         }
     }
 
+    /// Overwrites the rows from `first` on with those of `other`, which has as many columns.
+    package mutating func setRows(_ first: Int, _ other: Matrix) {
+        precondition(other.columns == columns && first >= 0 && first + other.rows <= rows, "outside the matrix")
+        elements.replaceSubrange(first * columns..<(first + other.rows) * columns, with: other.elements)
+    }
+
     /// The rows in `range`, copied, `[range.count, columns]`.
     package func rows(_ range: Range<Int>) -> Matrix {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "outside the matrix")

@@ -23,7 +23,7 @@ package final class Decoder: Sendable {
     ///   - maskedTokenIDs: ids below the vocabulary's size that text must never contain.
     package init(configuration: DecoderConfiguration, weights: DecoderWeights, maskedTokenIDs: [Int]) {
         precondition(weights.layers.count == configuration.layers, "one set of weights a layer")
-        precondition(maskedTokenIDs.allSatisfy { $0 >= 0 && $0 < configuration.vocabulary }, "ids lie in the vocabulary")
+        precondition(maskedTokenIDs.allSatisfy { (0..<configuration.vocabulary).contains($0) }, "ids are tokens")
         self.configuration = configuration
         self.weights = weights
         self.maskedTokenIDs = maskedTokenIDs.sorted()
@@ -57,7 +57,8 @@ package final class Decoder: Sendable {
         guard positions.upperBound <= configuration.maximumPositions else {
             throw ModelError(
                 .length,
-                "the sequence would have \(positions.upperBound) tokens; this model takes \(configuration.maximumPositions)")
+                "the sequence would have \(positions.upperBound) tokens; "
+                    + "this model takes \(configuration.maximumPositions)")
         }
         // A pass abandoned earlier may have left rows in its first layers.
         cache.discardUncounted()

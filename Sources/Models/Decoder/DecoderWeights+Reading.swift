@@ -14,7 +14,7 @@ extension DecoderWeights {
             head = try tensors.matrix(headName, shape.vocabulary, shape.hidden)
             guard !tied || head == embedding else {
                 throw ModelError(
-                    .configuration, headName,
+                    .configuration, at: headName,
                     "differs from model.embed_tokens.weight, but config.json says tie_word_embeddings; set it to false")
             }
         }
