@@ -111,7 +111,8 @@ package final class JSONFields {
     /// Refuses members that were never asked for.
     package func finish() throws(JSONError) {
         for name in object.names where !known.contains(name) {
-            let allowed = known.isEmpty ? "no fields are known here" : "known fields are \(known.joined(separator: ", "))"
+            let allowed =
+                known.isEmpty ? "no fields are known here" : "known fields are \(known.joined(separator: ", "))"
             throw JSONError(.unknownField, at: join(name), "unknown field; \(allowed)")
         }
     }

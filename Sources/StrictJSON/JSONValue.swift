@@ -104,11 +104,12 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 
 /// The members of a JSON object, in the order they were written.
 ///
-/// Look-up is O(1); names are unique.
+/// Look-up is O(1); names are unique, byte for byte: "é" in one scalar and in two are two names, as a
+/// tokenizer's vocabulary needs them to be, although Swift's `String` calls them equal.
 package struct JSONObject: Sendable, Equatable {
     package private(set) var names: [String] = []
     package private(set) var values: [JSONValue] = []
-    private var index: [String: Int] = [:]
+    private var index: [ExactName: Int] = [:]
 
     package init() {}
 
@@ -122,18 +123,18 @@ package struct JSONObject: Sendable, Equatable {
     package var members: Zip2Sequence<[String], [JSONValue]> { zip(names, values) }
 
     package subscript(name: String) -> JSONValue? {
-        get { index[name].map { values[$0] } }
+        get { index[ExactName(name)].map { values[$0] } }
         set {
-            if let at = index[name] {
+            if let at = index[ExactName(name)] {
                 if let newValue {
                     values[at] = newValue
                 } else {
                     names.remove(at: at)
                     values.remove(at: at)
-                    index = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+                    index = Dictionary(uniqueKeysWithValues: names.enumerated().map { (ExactName($1), $0) })
                 }
             } else if let newValue {
-                index[name] = names.count
+                index[ExactName(name)] = names.count
                 names.append(name)
                 values.append(newValue)
             }
@@ -142,12 +143,33 @@ package struct JSONObject: Sendable, Equatable {
 
     /// Adds a member unless the name is taken; says whether it was added.
     mutating func insert(_ name: String, _ value: JSONValue) -> Bool {
-        guard index[name] == nil else { return false }
-        self[name] = value
+        let taken = index.updateValue(names.count, forKey: ExactName(name))
+        if let taken {
+            index[ExactName(name)] = taken
+            return false
+        }
+        names.append(name)
+        values.append(value)
         return true
     }
 
     package static func == (left: JSONObject, right: JSONObject) -> Bool {
         left.index.count == right.index.count && left.members.allSatisfy { right[$0] == $1 }
+    }
+}
+
+/// A name compared by its bytes; `String` compares by canonical equivalence.
+private struct ExactName: Hashable, Sendable {
+    let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (left: ExactName, right: ExactName) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 }

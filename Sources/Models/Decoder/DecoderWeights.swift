@@ -1,0 +1,69 @@
+package import Numerics
+
+/// The parameters of a decoder. Linear weights are `[out, in]`, as checkpoints store them.
+package struct DecoderWeights: Sendable {
+    /// The layer norm of each head that queries or keys pass before rotation, `[heads * headSize]` each.
+    package struct HeadNorm: Sendable {
+        package let weight: [Float]
+        package let bias: [Float]
+
+        package init(weight: [Float], bias: [Float]) {
+            self.weight = weight
+            self.bias = bias
+        }
+    }
+
+    /// One layer.
+    package struct Layer: Sendable {
+        /// `[hidden]`: `input_layernorm`.
+        package let attentionNorm: [Float]
+        /// `[hidden]`: `post_attention_layernorm`.
+        package let feedForwardNorm: [Float]
+        /// `[heads * headSize, hidden]`.
+        package let query: Matrix
+        /// `[kvHeads * headSize, hidden]`, as `value`.
+        package let key: Matrix
+        package let value: Matrix
+        /// `[hidden, heads * headSize]`.
+        package let output: Matrix
+        package let queryNorm: HeadNorm?
+        package let keyNorm: HeadNorm?
+        /// `[intermediate, hidden]`, as `up`.
+        package let gate: Matrix
+        package let up: Matrix
+        /// `[hidden, intermediate]`.
+        package let down: Matrix
+
+        package init(
+            attentionNorm: [Float], feedForwardNorm: [Float], query: Matrix, key: Matrix, value: Matrix,
+            output: Matrix, queryNorm: HeadNorm?, keyNorm: HeadNorm?, gate: Matrix, up: Matrix, down: Matrix
+        ) {
+            self.attentionNorm = attentionNorm
+            self.feedForwardNorm = feedForwardNorm
+            self.query = query
+            self.key = key
+            self.value = value
+            self.output = output
+            self.queryNorm = queryNorm
+            self.keyNorm = keyNorm
+            self.gate = gate
+            self.up = up
+            self.down = down
+        }
+    }
+
+    /// `[vocabulary, hidden]`.
+    package let embedding: Matrix
+    package let layers: [Layer]
+    /// `[hidden]`.
+    package let finalNorm: [Float]
+    /// `[vocabulary, hidden]`; shares the embedding's storage where the two are tied.
+    package let head: Matrix
+
+    package init(embedding: Matrix, layers: [Layer], finalNorm: [Float], head: Matrix) {
+        self.embedding = embedding
+        self.layers = layers
+        self.finalNorm = finalNorm
+        self.head = head
+    }
+}

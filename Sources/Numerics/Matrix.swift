@@ -1,0 +1,65 @@
+/// A dense matrix of `Float`, row-major: element `(r, c)` is `elements[r * columns + c]`.
+///
+/// A value: copies share storage until one of them is written.
+package struct Matrix: Sendable, Equatable {
+    package let rows: Int
+    package let columns: Int
+    /// The elements, `[rows, columns]`. Never resized: its count stays `rows * columns`.
+    package var elements: [Float]
+
+    /// A matrix filled with one value.
+    package init(rows: Int, columns: Int, repeating value: Float = 0) {
+        precondition(rows >= 0 && columns >= 0, "a matrix has no negative extent")
+        self.rows = rows
+        self.columns = columns
+        self.elements = [Float](repeating: value, count: rows * columns)
+    }
+
+    /// A matrix over elements that exist already, `[rows, columns]`.
+    package init(rows: Int, columns: Int, elements: [Float]) {
+        precondition(elements.count == rows * columns, "\(elements.count) elements do not make [\(rows), \(columns)]")
+        self.rows = rows
+        self.columns = columns
+        self.elements = elements
+    }
+
+    package subscript(row: Int, column: Int) -> Float {
+        get { elements[offset(row, column)] }
+        set { elements[offset(row, column)] = newValue }
+    }
+
+    private func offset(_ row: Int, _ column: Int) -> Int {
+        precondition(row >= 0 && row < rows && column >= 0 && column < columns, "outside the matrix")
+        return row * columns + column
+    }
+
+    /// Row `row`, without copying.
+    package func row(_ row: Int) -> ArraySlice<Float> {
+        precondition(row >= 0 && row < rows, "outside the matrix")
+        return elements[row * columns..<(row + 1) * columns]
+    }
+
+    /// Overwrites row `row` with `values`, of which there must be `columns`.
+    package mutating func setRow(_ row: Int, _ values: some Collection<Float>) {
+        precondition(row >= 0 && row < rows && values.count == columns, "outside the matrix")
+        var at = row * columns
+        for value in values {
+            elements[at] = value
+            at += 1
+        }
+    }
+
+    /// Overwrites the rows from `first` on with those of `other`, which has as many columns.
+    package mutating func setRows(_ first: Int, _ other: Matrix) {
+        precondition(other.columns == columns && first >= 0 && first + other.rows <= rows, "outside the matrix")
+        elements.replaceSubrange(first * columns..<(first + other.rows) * columns, with: other.elements)
+    }
+
+    /// The rows in `range`, copied, `[range.count, columns]`.
+    package func rows(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "outside the matrix")
+        return Matrix(
+            rows: range.count, columns: columns,
+            elements: Array(elements[range.lowerBound * columns..<range.upperBound * columns]))
+    }
+}

@@ -1,0 +1,66 @@
+extension Matrix {
+    /// `self · weightᵀ`: what a linear layer without bias does to rows.
+    ///
+    /// - Parameter weight: `[out, in]`, as checkpoints store it; `self` is `[rows, in]`.
+    /// - Returns: `[rows, out]`.
+    package func multiplied(byTransposed weight: Matrix) -> Matrix {
+        var result = Matrix(rows: rows, columns: weight.rows)
+        addProduct(withTransposed: weight, scale: 1, keep: 0, to: &result)
+        return result
+    }
+
+    /// `result = scale · self · weightᵀ + keep · result`; `self` `[rows, in]`, `weight` `[out, in]`, `result` `[rows, out]`.
+    package func addProduct(withTransposed weight: Matrix, scale: Float, keep: Float, to result: inout Matrix) {
+        precondition(columns == weight.columns && result.rows == rows && result.columns == weight.rows, "shapes differ")
+        guard columns > 0 else { return }
+        let (rows, inner, outputs) = (rows, columns, weight.rows)
+        elements.withUnsafeBufferPointer { left in
+            weight.elements.withUnsafeBufferPointer { right in
+                result.elements.withUnsafeMutableBufferPointer { out in
+                    // The precondition and Matrix's own invariant bound all three; `result` is exclusively ours.
+                    guard let left = left.baseAddress, let right = right.baseAddress, let out = out.baseAddress else {
+                        return
+                    }
+                    OpenBLAS.multiply(
+                        .init(start: left, stride: inner), .init(start: right, stride: inner), transposed: true,
+                        into: out, resultStride: outputs, rows: rows, columns: outputs, inner: inner, scale: scale,
+                        keep: keep)
+                }
+            }
+        }
+    }
+
+    /// `self · other`, `[rows, inner] · [inner, columns]`.
+    package func multiplied(by other: Matrix) -> Matrix {
+        precondition(columns == other.rows, "shapes differ")
+        var result = Matrix(rows: rows, columns: other.columns)
+        let (rows, inner, outputs) = (rows, columns, other.columns)
+        guard inner > 0 else { return result }
+        elements.withUnsafeBufferPointer { left in
+            other.elements.withUnsafeBufferPointer { right in
+                result.elements.withUnsafeMutableBufferPointer { out in
+                    // As above: shapes were checked, and a matrix holds rows * columns elements.
+                    guard let left = left.baseAddress, let right = right.baseAddress, let out = out.baseAddress else {
+                        return
+                    }
+                    OpenBLAS.multiply(
+                        .init(start: left, stride: inner), .init(start: right, stride: outputs), transposed: false,
+                        into: out, resultStride: outputs, rows: rows, columns: outputs, inner: inner)
+                }
+            }
+        }
+        return result
+    }
+
+    /// Adds `other` element by element.
+    package static func += (left: inout Matrix, right: Matrix) {
+        precondition(left.rows == right.rows && left.columns == right.columns, "shapes differ")
+        let count = left.elements.count
+        left.elements.withUnsafeMutableBufferPointer { left in
+            right.elements.withUnsafeBufferPointer { right in
+                // Both buffers hold `count` elements: equal shapes.
+                for index in 0..<count { left[index] += right[index] }
+            }
+        }
+    }
+}

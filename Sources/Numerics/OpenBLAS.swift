@@ -1,0 +1,46 @@
+import COpenBLAS
+
+/// The matrix products of this engine, and what provenance records about them.
+///
+/// Every product goes through `sgemm`, also those with one row: `sgemv` sums in another order, so a
+/// token computed by itself would differ in its low bits from the same token computed in a prefill.
+package enum OpenBLAS {
+    /// The library's version at run time, as `0.3.21`.
+    package static var version: String {
+        let words = configuration.split(separator: " ")
+        return words.count > 1 ? String(words[1]) : configuration
+    }
+
+    /// The name of the kernels that were chosen for this processor, as `Cooperlake`.
+    package static var kernel: String { openblas_get_corename().map { String(cString: $0) } ?? "unknown" }
+
+    /// How many threads a product may use. Process-wide, so set it before the engine starts.
+    package static var threads: Int {
+        get { Int(openblas_get_num_threads()) }
+        set { openblas_set_num_threads(Int32(clamping: max(1, newValue))) }
+    }
+
+    private static var configuration: String { openblas_get_config().map { String(cString: $0) } ?? "unknown" }
+
+    /// A matrix inside a larger row-major array: row `r` begins `r * stride` elements after `start`.
+    struct Operand {
+        let start: UnsafePointer<Float>
+        let stride: Int
+    }
+
+    /// `result = scale · left · right(ᵀ) + keep · result`, with `left` `[rows, inner]`, `result` `[rows, columns]` and
+    /// `right` `[columns, inner]` where `transposed`, else `[inner, columns]`.
+    ///
+    /// The caller owns the proof that the three regions lie inside live allocations and that `result`
+    /// overlaps neither operand.
+    static func multiply(
+        _ left: Operand, _ right: Operand, transposed: Bool, into result: UnsafeMutablePointer<Float>,
+        resultStride: Int, rows: Int, columns: Int, inner: Int, scale: Float = 1, keep: Float = 0
+    ) {
+        guard rows > 0, columns > 0 else { return }
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns),
+            Int32(inner), scale, left.start, Int32(left.stride), right.start, Int32(right.stride), keep, result,
+            Int32(resultStride))
+    }
+}

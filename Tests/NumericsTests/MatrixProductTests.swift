@@ -1,0 +1,90 @@
+import Numerics
+import Testing
+
+@Suite("Matrix products") struct MatrixProductTests {
+    @Test("a product with a transposed weight is the plain sum of products, at any number of rows")
+    func transposed() {
+        for (rows, inner, outputs) in [(1, 5, 3), (4, 64, 64), (17, 333, 65)] {
+            let left = Numbers.matrix(rows, inner, seed: 1)
+            let weight = Numbers.matrix(outputs, inner, seed: 2)
+            let product = left.multiplied(byTransposed: weight)
+            for row in 0..<rows {
+                for output in 0..<outputs {
+                    let expected = zip(left.row(row), weight.row(output)).reduce(0.0) { $0 + Double($1.0 * $1.1) }
+                    #expect(abs(Double(product[row, output]) - expected) < 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test("a plain product agrees with the product by the transpose")
+    func plain() {
+        let left = Numbers.matrix(7, 12, seed: 3)
+        let right = Numbers.matrix(12, 5, seed: 4)
+        var transposed = Matrix(rows: 5, columns: 12)
+        for row in 0..<12 { for column in 0..<5 { transposed[column, row] = right[row, column] } }
+        let (a, b) = (left.multiplied(by: right), left.multiplied(byTransposed: transposed))
+        for (x, y) in zip(a.elements, b.elements) { #expect(abs(x - y) < 1e-5) }
+    }
+
+    @Test("adding a product keeps what was there")
+    func accumulates() {
+        let left = Numbers.matrix(3, 4, seed: 5)
+        let weight = Numbers.matrix(2, 4, seed: 6)
+        var sum = Matrix(rows: 3, columns: 2, repeating: 10)
+        left.addProduct(withTransposed: weight, scale: 2, keep: 0.5, to: &sum)
+        let product = left.multiplied(byTransposed: weight)
+        for (x, y) in zip(sum.elements, product.elements) { #expect(abs(x - (2 * y + 5)) < 1e-5) }
+    }
+
+    @Test("attention of a head reads and writes the columns of that head alone")
+    func heads() {
+        let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 3)
+        let queries = Numbers.matrix(2, 12, seed: 7)
+        let keys = Numbers.matrix(5, 6, seed: 8)
+        var scores = Matrix(rows: 2, columns: 5)
+        var output = Matrix(rows: 2, columns: 12, repeating: 9)
+        for head in 0..<4 {
+            shape.scores(head: head, queries: queries, keys: keys.elements, into: &scores)
+            for row in 0..<2 {
+                for key in 0..<5 {
+                    var dot: Float = 0
+                    for column in 0..<3 { dot += queries[row, head * 3 + column] * keys[key, head / 2 * 3 + column] }
+                    #expect(abs(scores[row, key] - dot / Float(3).squareRoot()) < 1e-5)
+                }
+            }
+        }
+        shape.mix(head: 2, weights: scores, values: keys.elements, into: &output)
+        for row in 0..<2 {
+            for column in 0..<12 where !(6..<9).contains(column) { #expect(output[row, column] == 9) }
+            for column in 0..<3 {
+                let expected = (0..<5).reduce(Float(0)) { $0 + scores[row, $1] * keys[$1, 3 + column] }
+                #expect(abs(output[row, 6 + column] - expected) < 1e-5)
+            }
+        }
+    }
+
+    @Test("the library says which version and kernels it is, and takes a number of threads")
+    func library() {
+        #expect(OpenBLAS.version.first?.isNumber == true)
+        #expect(!OpenBLAS.kernel.isEmpty)
+        #expect(OpenBLAS.threads >= 1)
+    }
+}
+
+/// Small reproducible numbers, about -1...1.
+enum Numbers {
+    static func list(_ count: Int, seed: UInt64) -> [Float] {
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1
+        return (0..<count).map { _ in
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return Float(state >> 40) / Float(1 << 23) - 1
+        }
+    }
+
+    static func matrix(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix {
+        Matrix(rows: rows, columns: columns, elements: list(rows * columns, seed: seed))
+    }
+}
