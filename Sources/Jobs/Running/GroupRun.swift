@@ -41,7 +41,10 @@ package struct GroupRun: Sendable {
             case .patch(let patch): return try patchCells(patch, run: run)
             }
         } catch let failure as CellFailure {
-            return plan.places.indices.map { failedCell(at: $0, failure) }
+            let failed = FailedCell(plan: plan, job: job)
+            return plan.places.indices.map {
+                failed.record(group: group, place: $0, code: "picture_unreadable", message: failure.description)
+            }
         }
     }
 
@@ -63,6 +66,9 @@ package struct GroupRun: Sendable {
 
     func ordinal(_ place: Int) -> Int { group * plan.cellsPerGroup + place }
 
+    /// How much work the group is, by the same count as a dry run's.
+    var tokenLayers: Int { (try? JobEstimate(plan).planned / max(1, plan.groupCount)) ?? 0 }
+
     func seconds(since start: ContinuousClock.Instant) -> Double {
         (ContinuousClock.now - start) / .seconds(1)
     }
@@ -73,22 +79,6 @@ package struct GroupRun: Sendable {
             ("id", .string("\(job)/\(ordinal(place))")), ("job", .string(job)),
             ("kind", .string(plan.specification.kind.rawValue)), ("status", .string(status.rawValue)),
         ])
-    }
-
-    private func failedCell(at place: Int, _ failure: CellFailure) -> CellRecord {
-        let (input, variant, layer) = plan.names(group: group, place: place)
-        let error: JSONValue = ["code": "picture_unreadable", "message": .string(failure.description)]
-        var row = rowHead(place, status: .failed)
-        row[plan.specification.kind == .patch ? "pair" : "input"] = .string(input)
-        row["image"] = .string(plan.contexts[group].image)
-        row["variant"] = .optional(variant)
-        row["layer"] = .optional(layer)
-        row["error"] = error
-        row["provenance"] = provenance.json
-        return CellRecord(
-            job: job, ordinal: ordinal(place), group: group, kind: plan.specification.kind.rawValue,
-            model: plan.model.name, status: .failed, input: input, image: plan.contexts[group].image,
-            variant: variant, layer: layer, error: error.text, document: JSONValue.object(row).text)
     }
 }
 
