@@ -43,16 +43,16 @@ let package = Package(
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("CNGHTTP2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
         system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
-        system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         .target(name: "CLinux", path: "Sources/CLinux"),
+        .target(name: "CPNG", path: "Sources/CPNG", linkerSettings: [.linkedLibrary("png16")]),
 
         floor("StrictJSON", []),
         floor("Numerics", ["COpenBLAS"]),
         floor("Checkpoints", ["StrictJSON", "Numerics", "CCrypto"]),
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
-        floor("Imaging", ["CTurboJPEG", "CPNG"]),
+        floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
         floor("Interventions", ["StrictJSON", "Models", "Numerics"]),
         .target(

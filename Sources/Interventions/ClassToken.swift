@@ -39,12 +39,13 @@ package enum ClassToken: Sendable, Equatable {
             }
             return id
         case .text(let text):
-            let ids = model.tokenizer.encode(text, addSpecialTokens: false)
+            let ids: [Int]
+            do { ids = try model.tokens(of: text) } catch { throw InterventionError(.unknownToken, at: path, "\(error)") }
             guard let first = ids.first else {
                 throw InterventionError(.unknownToken, at: path, "the text is empty; give a word such as \" circle\"")
             }
             guard ids.count == 1 || firstToken else {
-                let pieces = ids.map { "\"\(model.tokenizer.decode([$0], skipSpecialTokens: false))\"" }
+                let pieces = ids.map { "\"\(model.text(of: [$0]))\"" }
                 throw InterventionError(
                     .unknownToken, at: path,
                     "\"\(text)\" is \(ids.count) tokens (\(pieces.joined(separator: ", "))); name a word of one token (mind the leading space), an {\"id\": …}, or set \"first_token\": true"

@@ -1,5 +1,4 @@
 import Foundation
-package import Models
 
 /// How a continuation is chosen.
 package struct GenerationOptions: Sendable, Equatable {

@@ -88,13 +88,13 @@ package struct ModelRun {
             let states = try model.decoder.forward(model.decoder.embed([id]), cache: &cache, hooks: hooks)
             distribution = self.distribution(after: states)
         }
-        let text = model.tokenizer.decode(tokens.map(\.token.id), skipSpecialTokens: true)
+        let text = model.text(of: tokens.map(\.token.id), skippingSpecialTokens: true)
         return Generation(tokens: tokens, finishReason: reason, text: text.trimmingWhitespace)
     }
 
     private func probability(of id: Int, in distribution: NextTokenDistribution) -> TokenProbability {
         TokenProbability(
-            id: id, text: model.tokenizer.decode([id], skipSpecialTokens: false),
+            id: id, text: model.text(of: [id]),
             logprob: distribution.logProbability(of: id))
     }
 }

@@ -140,7 +140,8 @@ package struct PositionResolver: Sendable {
         let column = Int(columnText)
         guard column != nil || columnText == "*" else { throw unknown(written, path: path) }
         guard !blocks.isEmpty else { throw lacking(written, "the prompt has no image", path: path) }
-        return try blocks.flatMap { block throws(InterventionError) in
+        var positions: [Int] = []
+        for block in blocks {
             guard (0..<block.gridRows).contains(row), column.map((0..<block.gridColumns).contains) ?? true else {
                 throw InterventionError(
                     .positionOutOfRange, at: path,
@@ -150,8 +151,9 @@ package struct PositionResolver: Sendable {
             let start = row * block.gridColumns
             let cells = column.map { [start + $0] } ?? Array(start..<(start + block.gridColumns))
             let inner = block.inner
-            return cells.map { inner[$0] }
+            positions += cells.map { inner[$0] }
         }
+        return positions
     }
 
     private func unknown(_ written: String, path: String) -> InterventionError {

@@ -19,15 +19,13 @@ package struct PromptContext: Sendable, Equatable {
         text = try request.text(on: model, path: path)
         do {
             layout = try model.prompt(text, imageCount: 1).layout
+        } catch let error as ModelError {
+            throw InterventionError(
+                error.kind == .length ? .promptTooLong : .imageCountMismatch, at: path, error.description)
         } catch {
             throw InterventionError(.imageCountMismatch, at: path, "\(error)")
         }
         self.image = image
-        let limit = model.decoder.configuration.maximumPositions
-        guard layout.tokens <= limit else {
-            throw InterventionError(
-                .promptTooLong, at: path, "is \(layout.tokens) tokens long; \(model.name) takes at most \(limit)")
-        }
     }
 }
 

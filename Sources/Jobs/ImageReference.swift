@@ -1,4 +1,4 @@
-package import Store
+import Store
 
 /// A picture as a request names it: a digest of a stored one, or a `data:` URL.
 ///

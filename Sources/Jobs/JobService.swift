@@ -44,9 +44,8 @@ package final class JobService: Sendable {
     }
 
     private static func examined(_ file: [UInt8]) throws -> NewImage {
-        let picture = try Picture(decoding: file)
-        return NewImage(
-            content: file, format: picture.format.rawValue, width: picture.width, height: picture.height)
+        let picture = try PictureFile(file)
+        return NewImage(content: file, format: picture.format, width: picture.width, height: picture.height)
     }
 
     /// The digest that a request's image stands for; a `data:` URL is stored, or only examined in a dry run.
@@ -116,7 +115,7 @@ package final class JobService: Sendable {
                 ModelRun(plan.model, boundary: { try boundary.pass() }), onToken: onToken)
         }
         let cell = try group.captionCell(caption, result)
-        try await store.insertFinished(
+        _ = try await store.insertFinished(
             JobSubmission(
                 id: id, kind: "caption", model: plan.model.name, request: plan.specification.json.text, total: 1),
             cell: cell)

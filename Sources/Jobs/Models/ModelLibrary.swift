@@ -17,14 +17,14 @@ package struct UnknownModel: Error, Sendable, CustomStringConvertible {
 ///
 /// Two requests for a model that is loading share one load.
 package actor ModelLibrary {
-    package nonisolated let entries: [ModelEntry]
+    package nonisolated let entries: [ModelCatalog.Entry]
     /// Where digests of checkpoint files are remembered; `nil` hashes anew in every process.
     private let digestCache: URL?
     private var loads: [String: Task<VisionLanguageModel, any Error>] = [:]
 
     /// - Parameter directories: folders whose sub-folders are checkpoints; of two of one name the first wins.
     package init(directories: [URL], digestCache: URL? = nil) {
-        entries = ModelCatalog.entries(in: directories)
+        entries = ModelCatalog(directories: directories).entries
         self.digestCache = digestCache
     }
 

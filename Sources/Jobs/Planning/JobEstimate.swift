@@ -1,6 +1,6 @@
 import Interventions
 import Models
-package import StrictJSON
+import StrictJSON
 
 /// What a job will cost, counted from its plan.
 struct JobEstimate {

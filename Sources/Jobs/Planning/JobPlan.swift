@@ -1,5 +1,6 @@
 package import Interventions
 package import Models
+import StrictJSON
 
 /// A job that is understood and can run: every prompt laid out, every intervention resolved.
 ///

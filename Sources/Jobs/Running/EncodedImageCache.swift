@@ -1,4 +1,4 @@
-package import Models
+import Models
 import Synchronization
 
 /// Image codes by model and picture: encoding a picture costs more than reading its prompt.

@@ -28,18 +28,18 @@ extension GroupRun {
 }
 
 /// A finished caption.
-package struct CaptionResult: Sendable {
-    package let model: String
-    package let image: String
-    package let prompt: JSONValue
-    package let promptTokens: Int
-    package let generation: Generation
+struct CaptionResult: Sendable {
+    let model: String
+    let image: String
+    let prompt: JSONValue
+    let promptTokens: Int
+    let generation: Generation
     /// `nil` where none was asked for or nothing was done.
-    package let receipt: Receipt?
-    package let seconds: Double
+    let receipt: Receipt?
+    let seconds: Double
 
     /// The members between an answer's head and its provenance, in the order of the wire.
-    package var members: JSONObject {
+    var members: JSONObject {
         JSONObject([
             ("model", .string(model)), ("image", .string(image)), ("prompt", prompt),
             ("caption", .string(generation.text)), ("tokens", .array(generation.tokens.map(\.json))),

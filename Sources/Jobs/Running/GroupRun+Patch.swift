@@ -88,7 +88,7 @@ extension GroupRun {
         _ id: Int?, _ runs: PairRuns, _ patched: NextTokenDistribution, into measure: inout CellMeasures.Token?
     ) -> JSONValue {
         guard let id else { return .null }
-        let text = plan.model.tokenizer.decode([id], skipSpecialTokens: false)
+        let text = plan.model.text(of: [id])
         let base = runs.base.nextToken.probabilities[id]
         let source = runs.source.nextToken.probabilities[id]
         measure = CellMeasures.Token(text: text, base: base, source: source, patched: patched.probabilities[id])

@@ -51,15 +51,17 @@ package struct GroupRun: Sendable {
     /// The prompt of a context with its picture encoded.
     ///
     /// - throws: ``CellFailure`` for a picture that is gone or does not decode.
-    func prompt(_ context: PromptContext, boundary: () throws -> Void) throws -> Prompt {
+    func prompt(_ context: PromptContext, boundary: @escaping () throws -> Void) throws -> Prompt {
         let model = plan.model
         let image = try cache.image(context.image, on: model) {
             guard let file = pictures[context.image] else {
                 throw CellFailure("the image \(context.image) is not stored")
             }
-            let picture: Picture
-            do { picture = try Picture(decoding: file) } catch { throw CellFailure("\(context.image): \(error)") }
-            return try model.encode(picture, boundary: boundary)
+            do {
+                return try model.encode(file: file, boundary: boundary)
+            } catch let error as PictureError {
+                throw CellFailure("\(context.image): \(error)")
+            }
         }
         return try model.prompt(context.text, images: [image])
     }

@@ -1,5 +1,5 @@
 import Foundation
-import Models
+package import Models
 import Store
 package import StrictJSON
 
@@ -10,8 +10,10 @@ package struct Provenance: Sendable, Equatable {
     package static let version = "0.1.0"
 
     private static let build: String = {
-        guard let executable = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe")) else { return "unknown" }
-        return String(ContentDigest.sha256([UInt8](executable)).dropFirst("sha256:".count).prefix(7))
+        guard let executable = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe")),
+            let digest = try? ContentDigest.of([UInt8](executable))
+        else { return "unknown" }
+        return String(digest.dropFirst("sha256:".count).prefix(7))
     }()
 
     package let model: String

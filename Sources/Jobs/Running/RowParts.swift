@@ -1,6 +1,6 @@
 import Interventions
-import Models
-import StrictJSON
+package import Models
+package import StrictJSON
 
 extension VisionLanguageModel {
     /// The likeliest tokens of a distribution as rows list them.
@@ -8,7 +8,7 @@ extension VisionLanguageModel {
         .array(
             distribution.top(count).map { id, probability in
                 [
-                    "id": .integer(id), "text": .string(tokenizer.decode([id], skipSpecialTokens: false)),
+                    "id": .integer(id), "text": .string(text(of: [id])),
                     "p": .number(probability),
                 ]
             })
@@ -27,7 +27,7 @@ extension Generation {
 
 extension GeneratedToken {
     /// The token as captions list it.
-    package var json: JSONValue {
+    var json: JSONValue {
         var object = token.json
         object["top"] = .array(top.map { .object($0.json) })
         return .object(object)

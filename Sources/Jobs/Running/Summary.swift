@@ -1,7 +1,7 @@
 import Foundation
 import Interventions
 import Store
-package import StrictJSON
+import StrictJSON
 
 /// Sums up an ended job: a row a variant (knockouts) or a layer (patches), with bootstrap intervals.
 ///

@@ -1,5 +1,5 @@
 package import Interventions
-package import StrictJSON
+import StrictJSON
 
 /// One picture and prompt of a job.
 package struct JobInput: Sendable, Equatable {

@@ -1,4 +1,4 @@
-package import Interventions
+import Interventions
 package import StrictJSON
 
 /// What a job is to do: the value that HTTP, the command line and the store share.

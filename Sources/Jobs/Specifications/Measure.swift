@@ -1,4 +1,4 @@
-package import StrictJSON
+import StrictJSON
 
 /// What a job measures in each cell.
 package struct Measure: Sendable, Equatable {
