@@ -171,12 +171,10 @@ import Testing
         let job = try await shop.submit(total: 4)
         let (runner, begun) = endless(1)
         let (ticks, tick) = AsyncStream<Void>.makeStream()
-        let waiting = Mutex(true)
+        let waits = Atomic(0)
         let pause: @Sendable (Duration) async throws -> Void = { duration in
             // Only the first wait ends: the one before the first renewal.
-            guard waiting.withLock({ first in defer { first = false }; return first }) else {
-                return try await forever(duration)
-            }
+            guard waits.add(1, ordering: .relaxed).oldValue == 0 else { return try await forever(duration) }
             for await _ in ticks {}
         }
         try await shop.working(with: runner, pause: pause) {
