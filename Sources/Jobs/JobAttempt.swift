@@ -49,7 +49,8 @@ struct JobAttempt: Sendable {
 
     private func cells(of group: StackGroup, _ run: any JobRun) async throws -> [CellRecord] {
         do {
-            let cells = try await engine.run(.batch) { try run.cells(of: group, boundary: $0) }
+            let computation = try await run.computation(of: group)
+            let cells = try await engine.run(.batch, computation)
             guard cells.map(\.ordinal).sorted() == Array(group.ordinals) else {
                 throw JobFailure(
                     code: .cannotRun,

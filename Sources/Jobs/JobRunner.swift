@@ -16,12 +16,16 @@ package protocol JobRun: Sendable {
     /// Every cell of the job, each in one group, in the order in which they are to run.
     var groups: [StackGroup] { get }
 
-    /// Computes one group, on the engine thread. Calls `boundary.pass()` between layers and lets its error through.
+    /// Fetches what one group needs and says how to compute it.
     ///
-    /// - Returns: a row for each of the group's ordinals, in any order. A cell that cannot be computed is a row too, with
-    ///   status `failed`.
-    /// - throws: `CancellationError` from the boundary. Any other error makes every cell of the group a failed one.
-    func cells(of group: StackGroup, boundary: LayerBoundary) throws -> [CellRecord]
+    /// This part may wait for the store; what it returns runs on the engine thread, calls `boundary.pass()` between
+    /// layers and lets its error through.
+    ///
+    /// - Returns: a computation that returns a row for each of the group's ordinals, in any order. A cell that cannot be
+    ///   computed is a row too, with status `failed`.
+    /// - throws: `CancellationError`, here or from the boundary. Any other error makes every cell of the group a failed
+    ///   one.
+    func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord]
 
     /// The row of a cell whose group failed as a whole; `message` says why.
     func failedCell(_ ordinal: Int, of group: StackGroup, message: String) -> CellRecord

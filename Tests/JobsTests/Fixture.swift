@@ -95,12 +95,14 @@ struct FakeRunner: JobRunner, JobRun {
         return run
     }
 
-    func cells(of group: StackGroup, boundary: LayerBoundary) throws -> [CellRecord] {
-        journal.note("group \(group.number)")
-        try layers(group, boundary)
-        return group.ordinals.map { ordinal in
-            if failing.contains(ordinal) { return failedCell(ordinal, of: group, message: "the picture is torn") }
-            return cell(ordinal, group)
+    func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord] {
+        { boundary in
+            journal.note("group \(group.number)")
+            try layers(group, boundary)
+            return group.ordinals.map { ordinal in
+                if failing.contains(ordinal) { return failedCell(ordinal, of: group, message: "the picture is torn") }
+                return cell(ordinal, group)
+            }
         }
     }
 
