@@ -24,6 +24,23 @@ package struct JobRecord: Sendable, Equatable {
     package let error: String?
 }
 
+/// What changes in a job while it lives: small, where a record may carry a request of megabytes.
+package struct JobState: Sendable, Hashable {
+    package let status: JobStatus
+    package let attempt: Int
+    package let progress: JobProgress
+
+    package init(status: JobStatus, attempt: Int, progress: JobProgress) {
+        self.status = status
+        self.attempt = attempt
+        self.progress = progress
+    }
+}
+
+extension JobRecord {
+    package var state: JobState { JobState(status: status, attempt: attempt, progress: progress) }
+}
+
 /// How far a job is, in cells.
 package struct JobProgress: Sendable, Hashable {
     /// Recorded, failed ones among them.
@@ -88,13 +105,10 @@ extension JobRecord {
         id = row["id"]
         kind = row["kind"]
         model = row["model"]
-        let text: String = row["status"]
-        guard let known = JobStatus(rawValue: text) else {
-            throw .invalidRecord("jobs.status of \(id) is \"\(text)\"")
-        }
-        status = known
-        attempt = row["attempt"]
-        progress = JobProgress(done: row["done"], failed: row["failed"], total: row["total"])
+        let state = try JobState(row)
+        status = state.status
+        attempt = state.attempt
+        progress = state.progress
         createdAt = try row.timestamp("created_at")
         startedAt = try row.optionalTimestamp("started_at")
         endedAt = try row.optionalTimestamp("ended_at")
@@ -109,6 +123,24 @@ extension JobRecord {
         guard let row = try Row.fetchOne(database, sql: "SELECT \(columns) FROM jobs WHERE id = ?", arguments: [id])
         else { throw StoreError.unknownJob(id) }
         return try JobRecord(row)
+    }
+}
+
+extension JobState {
+    init(_ row: Row) throws(StoreError) {
+        let text: String = row["status"]
+        guard let status = JobStatus(rawValue: text) else { throw .invalidRecord("jobs.status is \"\(text)\"") }
+        self.status = status
+        attempt = row["attempt"]
+        progress = JobProgress(done: row["done"], failed: row["failed"], total: row["total"])
+    }
+
+    /// - throws: ``StoreError/unknownJob(_:)``.
+    static func fetch(_ id: String, _ database: Database) throws -> JobState {
+        let row = try Row.fetchOne(
+            database, sql: "SELECT status, attempt, total, done, failed FROM jobs WHERE id = ?", arguments: [id])
+        guard let row else { throw StoreError.unknownJob(id) }
+        return try JobState(row)
     }
 }
 

@@ -46,16 +46,16 @@ extension Store {
         }
     }
 
-    /// Makes the lease hold for another `length` from now. Returns the job, whose status may ask for its end.
+    /// Makes the lease hold for another `length` from now. Returns where the job stands: its status may ask for its end.
     ///
     /// - throws: ``StoreError/leaseLost(job:)``.
-    package func renew(_ lease: Lease, for length: Duration) async throws -> JobRecord {
+    package func renew(_ lease: Lease, for length: Duration) async throws -> JobState {
         let expiry = clock() + length
         return try await write { database in
             try Self.requireCurrent(lease, database)
             try database.execute(
                 sql: "UPDATE jobs SET lease_expires_at = ? WHERE id = ?", arguments: [expiry.text, lease.job])
-            return try JobRecord.fetch(lease.job, database)
+            return try JobState.fetch(lease.job, database)
         }
     }
 
@@ -76,10 +76,10 @@ extension Store {
     /// All of it is one transaction: a crash leaves nothing or everything. A cell that is there already stays as it is,
     /// because the first outcome is the one that somebody may have read.
     ///
-    /// - Returns: the job after it, whose status may ask for its end.
+    /// - Returns: where the job stands after it; its status may ask for its end.
     /// - throws: ``StoreError/leaseLost(job:)`` if `lease` is no longer current: then nothing is written.
     ///   ``StoreError/invalidRecord(_:)`` for cells of another job, or ones that name an unknown image.
-    package func record(_ cells: [CellRecord], under lease: Lease) async throws -> JobRecord {
+    package func record(_ cells: [CellRecord], under lease: Lease) async throws -> JobState {
         if let stranger = cells.first(where: { $0.job != lease.job }) {
             throw StoreError.invalidRecord("cell \(stranger.id) does not belong to job \(lease.job)")
         }
@@ -98,7 +98,7 @@ extension Store {
                     arguments: [recorded, failed, lease.job])
                 try EventRecord.append(.progress, of: lease.job, group: cells.first?.group, at: moment, database)
             }
-            return try JobRecord.fetch(lease.job, database)
+            return try JobState.fetch(lease.job, database)
         }
     }
 

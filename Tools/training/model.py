@@ -9,7 +9,8 @@ is trained or measured here happens on the edges from text to prefix:
 
 - `bias` is added to the scores of text queries before the softmax;
 - `keep` multiplies their weights after it, without renormalising (the paper's knockout);
-- `decoy` lets some pictures' texts see the image keys and values of another picture.
+- `decoy` lets some pictures' texts see the image keys and values of another picture;
+- `swap` gives some pictures the [EOI] state of another picture on entering a layer.
 """
 from dataclasses import dataclass
 
@@ -140,11 +141,12 @@ class LanguageModel(nn.Module):
         turns = (positions.float()[:, None] * rates).repeat(1, 2)[:, None]
         return turns.cos(), turns.sin()
 
-    def forward(self, ids, positions, bias, keep=None, decoy=None, patch=None):
+    def forward(self, ids, positions, bias, keep=None, decoy=None, patch=None, swap=None):
         """The residual stream after the last norm, and [EOI]'s state on entering each layer.
 
         `keep` may be a list with one entry a layer. `patch` is (layer, states):
-        on entering that layer, [EOI]'s state is replaced.
+        on entering that layer, [EOI]'s state is replaced. `swap` is (layer, rows):
+        there, the rows marked get the state of the row before them, with its gradient.
         """
         x = self.embed_tokens(ids)
         cosine, sine = self.angles(positions)
@@ -153,6 +155,9 @@ class LanguageModel(nn.Module):
         for i, layer in enumerate(self.layers):
             if patch is not None and patch[0] == i:
                 x = torch.cat((x[:, :EOI_AT], patch[1][:, None], x[:, EOI_AT + 1:]), dim=1)
+            if swap is not None and swap[0] == i:
+                state = torch.where(swap[1][:, None], x[:, EOI_AT].roll(1, 0), x[:, EOI_AT])
+                x = torch.cat((x[:, :EOI_AT], state[:, None], x[:, EOI_AT + 1:]), dim=1)
             gate_states.append(x[:, EOI_AT])
             x = layer(x, cosine, sine, causal, bias, keep[i] if isinstance(keep, list) else keep, decoy)
         return self.norm(x), gate_states

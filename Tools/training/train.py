@@ -9,7 +9,9 @@ open   every text sees the whole image. From a third of the training on, half
 gate   starts from open. [EOI] is taught to predict the scene's words; the
        share of texts that cannot see the image tokens rises to all, stays, and
        falls to `--tail-cut`; with `--tail-decoy`, some texts meanwhile see the
-       image tokens of *another* picture, so that only [EOI] can be trusted.
+       image tokens of *another* picture, so that only [EOI] can be trusted; with
+       `--tail-swap`, some pictures get another's [EOI] state on entering one of
+       `--swap-layers`, and their texts must tell of that other picture.
 
 Checkpoints are DIR/<name>.pt, logs go to standard output.
 """
@@ -22,7 +24,7 @@ from torch.nn import functional as F
 
 from batches import IGNORE, Examples, Speech, cuts, positions, text_bias
 from measure import Yardstick
-from model import EOI_AT, LanguageModel, Shape
+from model import EOI_AT, PREFIX, LanguageModel, Shape
 import pictures
 
 IMAGE_WEIGHT = 0.1        # of predicting an image token, against 1 for a text token
@@ -37,13 +39,11 @@ def schedule(step, steps, flat):
     return 1.0 if done < flat else 1.0 - 0.98 * (done - flat) / (1 - flat)
 
 
-def gate_cut(done, tail):
+def gate_cut(done, tail_from, tail):
     """Share of texts that cannot see the image, at a point of the gate's training."""
-    if done < 0.25:
-        return done / 0.25
-    if done < 0.75:
-        return 1.0
-    return max(tail, 1.0 - (1.0 - tail) * (done - 0.75) / 0.10)
+    if done < tail_from:
+        return min(1.0, done / 0.25)
+    return max(tail, 1.0 - (1.0 - tail) * (done - tail_from) / 0.10)
 
 
 def optimisers(model):
@@ -54,14 +54,23 @@ def optimisers(model):
             torch.optim.AdamW(others, lr=2e-3, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
-def losses(model, examples, arguments, generator, image_cut, eoi_cut, decoy_share):
+def losses(model, examples, arguments, generator, image_cut, eoi_cut, decoy_share, swap_share):
     """The loss of one batch, and its parts for the log."""
     ids, targets, labels = examples.next(arguments.batch)
     bias, keep = cuts(arguments.batch, generator, image=image_cut, eoi=eoi_cut, frame=FRAME_CUT)
-    decoy = torch.rand(arguments.batch, generator=generator) < decoy_share if decoy_share else None
+    decoy = torch.rand(arguments.batch, generator=generator) < decoy_share
+    swap = None
+    if swap_share:
+        rows = torch.rand(arguments.batch, generator=generator) < swap_share
+        layer = arguments.swap_layers[int(torch.randint(len(arguments.swap_layers), (1,), generator=generator))]
+        swap, decoy = (layer, rows), decoy & ~rows               # a decoy is the row before, which would give the answer away
+        told = rows[:, None]
+        ids[:, PREFIX:] = torch.where(told, ids.roll(1, 0), ids)[:, PREFIX:]
+        targets[:, PREFIX:] = torch.where(told, targets.roll(1, 0), targets)[:, PREFIX:]
+        labels = torch.where(told, labels.roll(1, 0), labels)
     supervised = targets != IGNORE
     with torch.autocast("cpu", torch.bfloat16):
-        hidden, _ = model(ids, arguments.positions, arguments.text_bias + bias, keep=keep, decoy=decoy)
+        hidden, _ = model(ids, arguments.positions, arguments.text_bias + bias, keep=keep, decoy=decoy, swap=swap)
         logits = model.lm_head(hidden[supervised]).float()
         label_logits = model.lm_head(hidden[:, EOI_AT]).float() if arguments.recipe == "gate" else None
     each = F.cross_entropy(logits, targets[supervised], reduction="none")
@@ -102,11 +111,12 @@ def train(arguments):
             for group in one.param_groups:
                 group["lr"] = peak * schedule(step, arguments.steps, arguments.flat)
         if arguments.recipe == "gate":
-            image_cut, eoi_cut = gate_cut(done, arguments.tail_cut), 0.0
-            decoy_share = arguments.tail_decoy * (done >= 0.75)
+            image_cut, eoi_cut = gate_cut(done, arguments.tail_from, arguments.tail_cut), 0.0
+            in_tail = done >= arguments.tail_from
+            decoy_share, swap_share = arguments.tail_decoy * in_tail, arguments.tail_swap * in_tail
         else:
-            image_cut, eoi_cut, decoy_share = 0.0, 0.5 * (done > 1 / 3), 0.0
-        loss, parts = losses(model, examples, arguments, generator, image_cut, eoi_cut, decoy_share)
+            image_cut, eoi_cut, decoy_share, swap_share = 0.0, 0.5 * (done > 1 / 3), 0.0, 0.0
+        loss, parts = losses(model, examples, arguments, generator, image_cut, eoi_cut, decoy_share, swap_share)
         for one in optimiser:
             one.zero_grad(set_to_none=True)
         loss.backward()
@@ -117,7 +127,7 @@ def train(arguments):
         kept = parts if kept is None else {k: 0.97 * kept[k] + 0.03 * parts[k] for k in parts}
         if step % 50 == 0:
             print(f"step {step} cut {image_cut:.2f} " + " ".join(f"{k} {v:.3f}" for k, v in kept.items()) + f" seconds {seconds:.0f}", flush=True)
-        last_held = arguments.recipe == "gate" and step == int(0.75 * arguments.steps)
+        last_held = arguments.recipe == "gate" and step == int(arguments.tail_from * arguments.steps)
         if step % arguments.every == 0 or step == arguments.steps or last_held:
             save(model, optimiser, step, tokens, seconds, arguments, "-held" if last_held else "")
             report(model, yardstick, arguments.recipe)
@@ -128,7 +138,7 @@ def save(model, optimiser, step, tokens, seconds, arguments, suffix=""):
     path = os.path.join(arguments.work, f"{arguments.name or arguments.recipe}{suffix}.pt")
     torch.save({"model": model.state_dict(), "optimisers": [one.state_dict() for one in optimiser], "shape": model.shape.__dict__,
                 "step": step, "tokens": tokens, "seconds": seconds, "recipe": arguments.recipe, "steps": arguments.steps,
-                "tail": {"cut": arguments.tail_cut, "decoy": arguments.tail_decoy}}, path + ".new")
+                "tail": {"cut": arguments.tail_cut, "decoy": arguments.tail_decoy, "swap": arguments.tail_swap}}, path + ".new")
     os.replace(path + ".new", path)
 
 
@@ -161,8 +171,11 @@ def main():
     parser.add_argument("--flat", type=float, default=0.3, help="share of the steps at the peak learning rate")
     parser.add_argument("--start", help="checkpoint whose weights to start from")
     parser.add_argument("--resume", action="store_true", help="go on with the optimisers and the step of --start")
+    parser.add_argument("--tail-from", type=float, default=0.75, help="share of the steps after which images are shown again")
     parser.add_argument("--tail-cut", type=float, default=0.0)
     parser.add_argument("--tail-decoy", type=float, default=0.0)
+    parser.add_argument("--tail-swap", type=float, default=0.0)
+    parser.add_argument("--swap-layers", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     for name, value in (("hidden", 192), ("inner", 512), ("layers", 6), ("heads", 6)):
