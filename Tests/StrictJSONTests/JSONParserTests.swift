@@ -24,7 +24,8 @@ import Testing
         "what is no JSON is refused with the byte",
         arguments: [
             "", " ", "{", "[1,", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{'a':1}", "[1 2]", "nul", "truex", "01",
-            "-", "+1", ".5", "1.", "1e", "1e+", "NaN", "Infinity", "1e999", "[1]]", "{} {}", "\"a", "\"\\x\"", "\"\\u12\"",
+            "-", "+1", ".5", "1.", "1e", "1e+", "NaN", "Infinity", "1e999", "[1]]", "{} {}", "\"a", "\"\\x\"",
+            "\"\\u12\"",
             "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"tab\there\"", "// c", "\u{FEFF}{}",
         ])
     func malformed(text: String) {
