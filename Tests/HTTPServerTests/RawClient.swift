@@ -2,7 +2,7 @@ import Glibc
 
 /// A blocking TCP client for tests that must control every byte.
 final class RawClient {
-    private let descriptor: Int32
+    private var descriptor: Int32
 
     init(port: UInt16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -22,7 +22,7 @@ final class RawClient {
     }
 
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     func send(_ text: String) {
@@ -47,7 +47,8 @@ final class RawClient {
     func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        close(descriptor)
+        descriptor = -1
     }
 
     /// Reads until the answer so far contains `marker`, or the server is done.

@@ -9,7 +9,9 @@ import Testing
     case "/stream":
         return Response(
             content: .stream { writer in
-                for index in 0..<1000 { try await writer.write([UInt8](repeating: UInt8(97 + index % 26), count: 2000)) }
+                for index in 0..<1000 {
+                    try await writer.write([UInt8](repeating: UInt8(97 + index % 26), count: 2000))
+                }
             })
     case "/broken":
         return Response(
@@ -91,7 +93,8 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
     func tooLarge() async throws {
         try await withServer { port in
             let announced = try RawClient(port: port)
-            announced.send("POST /small HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n")
+            announced.send(
+                "POST /small HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n")
             #expect(try await announced.readAll().hasPrefix("HTTP/1.1 413 "))
             let chunked = try RawClient(port: port)
             chunked.send("POST /small HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n")
@@ -239,14 +242,18 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
             #expect(stream.count == 2_000_000)
             for version in ["--http1.1", "--http1.0", "--http2-prior-knowledge"] {
                 #expect(try await curl(version, url + "/livez") == "alive")
-                #expect(try await curl(version, "--data-binary", "@\(file.path)", url + "/up").hasPrefix("POST /up 3000000 "))
+                #expect(
+                    try await curl(version, "--data-binary", "@\(file.path)", url + "/up").hasPrefix(
+                        "POST /up 3000000 "))
                 #expect(try await curl(version, url + "/stream") == stream)
                 #expect(try await curl(version, "-I", url + "/x").lowercased().contains("content-length: "))
                 #expect(try await status(version, url + "/empty") == "204")
             }
             #expect(
-                try await curl("--http1.1", "-H", "Transfer-Encoding: chunked", "--data-binary", "@\(file.path)", url + "/up")
-                    .hasPrefix("POST /up 3000000 "))
+                try await curl(
+                    "--http1.1", "-H", "Transfer-Encoding: chunked", "--data-binary", "@\(file.path)", url + "/up"
+                )
+                .hasPrefix("POST /up 3000000 "))
         }
     }
 
