@@ -1,3 +1,5 @@
+import Tokenization
+
 extension VisionLanguageModel {
     /// Tokenizes a prompt and puts its pictures' tokens in place.
     ///
@@ -11,7 +13,8 @@ extension VisionLanguageModel {
             let positions = block.image.filter { !block.breaks.contains($0) }
             guard positions.count == image.tokenIDs.count else {
                 throw ModelError(
-                    .prompt, "a picture has \(image.tokenIDs.count) tokens where the prompt has room for \(positions.count)")
+                    .prompt,
+                    "a picture has \(image.tokenIDs.count) tokens where the prompt has room for \(positions.count)")
             }
             for (position, id) in zip(positions, image.tokenIDs) { ids[position] = id }
         }

@@ -1,5 +1,6 @@
 import Checkpoints
 package import Foundation
+package import Imaging
 import Synchronization
 package import Tokenization
 
@@ -34,12 +35,16 @@ package final class VisionLanguageModel: Sendable {
     /// - Parameters:
     ///   - name: what it is to be called.
     ///   - fingerprintCache: the file that remembers digests of large files; `nil` remembers nothing.
-    /// - throws: `CheckpointError`, `TokenizationError` or ``ModelError`` that names the file, field or tensor.
+    /// - throws: `CheckpointError` or ``ModelError`` that names the file, field or tensor.
     package init(directory: URL, name: String, fingerprintCache: URL? = nil) throws {
         let reader = try ConfigurationReader(path: directory.appending(path: "config.json").path)
         family = try reader.string("model_type", oneOf: [ChameleonFamily.name])
         checkpoint = try Checkpoint(directory: directory.path)
-        tokenizer = try Tokenizer(path: directory.appending(path: "tokenizer.json").path)
+        do {
+            tokenizer = try Tokenizer(path: directory.appending(path: "tokenizer.json").path)
+        } catch let error as TokenizationError {
+            throw ModelError(.configuration, at: "tokenizer.json", error.description)
+        }
         let chameleon = try ChameleonFamily.read(
             reader, checkpoint: checkpoint, tokenizer: tokenizer, directory: directory)
         (decoder, parts) = (chameleon.decoder, chameleon.family)
@@ -70,6 +75,14 @@ package final class VisionLanguageModel: Sendable {
         let computed = try checkpoint.fingerprint(cache: DigestCache(path: fingerprintCache?.path))
         knownFingerprint.withLock { $0 = computed }
         return computed
+    }
+
+    /// Prepares a picture as the checkpoint's recipe says and encodes it.
+    ///
+    /// - Parameter boundary: called every so often; throwing abandons the work.
+    /// - throws: `ImagingError`, ``ModelError``, what `boundary` throws.
+    package func encode(_ picture: Picture, boundary: (() throws -> Void)? = nil) throws -> EncodedImage {
+        try encode(pixelValues: parts.pixelValues(of: picture), boundary: boundary)
     }
 
     /// The codes and token ids of a normalised picture, `[3, height, width]`.
