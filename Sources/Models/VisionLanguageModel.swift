@@ -80,10 +80,19 @@ package final class VisionLanguageModel: Sendable {
     /// Prepares a picture as the checkpoint's recipe says and encodes it.
     ///
     /// - Parameter boundary: called every so often; throwing abandons the work.
-    /// - throws: `ImagingError`, ``ModelError``, what `boundary` throws.
+    /// - throws: ``ModelError`` of kind `image`, what `boundary` throws.
     package func encode(_ picture: Picture, boundary: (() throws -> Void)? = nil) throws -> EncodedImage {
-        try encode(pixelValues: parts.pixelValues(of: picture), boundary: boundary)
+        let pixels: [Float]
+        do {
+            pixels = try parts.pixelValues(of: picture)
+        } catch let error as ImagingError {
+            throw ModelError(.image, error.description)
+        }
+        return try encode(pixelValues: pixels, boundary: boundary)
     }
+
+    /// The encoder of a family whose pictures are codes.
+    package var vqEncoder: VQEncoder? { (parts as? ChameleonFamily)?.encoder }
 
     /// The codes and token ids of a normalised picture, `[3, height, width]`.
     ///

@@ -62,11 +62,12 @@ struct ChameleonVocabulary: Sendable {
             guard let id = tokenizer.id(of: text), id < configuration.decoder.vocabulary else {
                 throw ModelError(.configuration, at: "tokenizer.json", "has no token \"\(text)\" (\(key))")
             }
+            // The reference splices pictures in at the map's own placeholder, so that one must be there.
             let mapped = configuration.vocabulary.first { $0.name.utf8.elementsEqual(text.utf8) }?.value
-            guard mapped == nil || mapped == id else {
+            guard mapped == id || (mapped == nil && key != "image_token") else {
                 throw ModelError(
                     .configuration, at: "vocabulary_map.\(text)",
-                    "has id \(mapped ?? id), but tokenizer.json says \(id)")
+                    "\(mapped.map { "has id \($0)" } ?? "is missing"), but tokenizer.json says \(id)")
             }
             return Token(text: text, id: id)
         }
