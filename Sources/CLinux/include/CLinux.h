@@ -1,10 +1,9 @@
 /// What Linux offers and Swift's Glibc module hides: epoll, eventfd, accept4, gettid.
+///
+/// _GNU_SOURCE is not defined here: it changes members of types that other modules also import.
 #ifndef NARROWGATE_CLINUX_H
 #define NARROWGATE_CLINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -1,0 +1,47 @@
+# narrowgate
+#
+#   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
+#   make test       set up, build, and run the test suite
+#   make build      set up and build .build/release/narrowgate
+#   make setup      install the system packages that are missing
+#   make lint       formatting and import rules
+#   make format     rewrite the sources as `make lint` wants them
+#   make test-kill  kill and restart a server N times while jobs run (N=1000)
+#   make clean      remove build products
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+SWIFT_FLAGS := -c release
+FORMATTED := Sources Tests Migrations Package.swift
+N ?= 1000
+
+.PHONY: demo test build setup lint format test-kill clean
+
+setup:
+	@Tools/setup/install.sh
+
+build: setup
+	@echo "build: swift build $(SWIFT_FLAGS) (the first one takes minutes: SQLite's Swift layer is compiled whole)"
+	@swift build $(SWIFT_FLAGS) --product narrowgate
+
+demo: build
+	@Tools/demo/run.sh
+
+test: build lint
+	@echo "test: swift test $(SWIFT_FLAGS)"
+	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+
+lint:
+	@echo "lint: swift format, import rules"
+	@swift format lint --strict --recursive --parallel $(FORMATTED)
+	@Tools/lint/imports.py
+
+format:
+	@swift format --in-place --recursive --parallel $(FORMATTED)
+
+test-kill: build
+	@KILL_CYCLES=$(N) swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest --filter KilledServerTests
+
+clean:
+	@rm -rf .build .build-*

@@ -1,0 +1,129 @@
+package import HTTPTypes
+
+/// Why a request was not served, as a word that programs may rely on.
+///
+/// Each has a page under docs/errors. The codes of `InterventionError` and `Refusal` stand here under their own names.
+package enum ProblemCode: String, Sendable, CaseIterable {
+    // The request cannot be read.
+    case malformedJSON = "malformed_json"
+    case malformedForm = "malformed_form"
+    case unknownField = "unknown_field"
+    case missingField = "missing_field"
+    case wrongType = "wrong_type"
+    case unsupportedMediaType = "unsupported_media_type"
+    case notAnImage = "not_an_image"
+    case tooManyValues = "too_many_values"
+
+    // It names what is not there.
+    case notFound = "not_found"
+    case methodNotAllowed = "method_not_allowed"
+    case unknownModel = "unknown_model"
+    case unknownImage = "unknown_image"
+    case unknownJob = "unknown_job"
+
+    // It is understood, but cannot be done.
+    case invalidValue = "invalid_value"
+    case invalidImageReference = "invalid_image_reference"
+    case damagedImage = "damaged_image"
+    case imageTooLarge = "image_too_large"
+    case invalidPrompt = "invalid_prompt"
+    case tooManyCells = "too_many_cells"
+    case unknownRole = "unknown_role"
+    case unresolvedRole = "unresolved_role"
+    case positionOutOfRange = "position_out_of_range"
+    case layerOutOfRange = "layer_out_of_range"
+    case headOutOfRange = "head_out_of_range"
+    case unknownSite = "unknown_site"
+    case unknownMode = "unknown_mode"
+    case unknownVariant = "unknown_variant"
+    case nothingToDo = "nothing_to_do"
+    case overlappingPatches = "overlapping_patches"
+    case positionCountMismatch = "position_count_mismatch"
+    case missingSource = "missing_source"
+    case unsupportedIntervention = "unsupported_intervention"
+    case unknownToken = "unknown_token"
+    case unknownPreset = "unknown_preset"
+    case promptTooLong = "prompt_too_long"
+    case imageCountMismatch = "image_count_mismatch"
+    case jobEnded = "job_ended"
+
+    // The server cannot do it now.
+    case queueFull = "queue_full"
+    case engineBusy = "engine_busy"
+    case notReady = "not_ready"
+    case shuttingDown = "shutting_down"
+    case modelUnavailable = "model_unavailable"
+    case storeFailed = "store_failed"
+    case internalError = "internal_error"
+
+    // The server refuses it before it reaches a route.
+    case badRequestLine = "bad_request_line"
+    case badTarget = "bad_target"
+    case badHeader = "bad_header"
+    case badHost = "bad_host"
+    case badFraming = "bad_framing"
+    case badChunk = "bad_chunk"
+    case unsupportedTransferCoding = "unsupported_transfer_coding"
+    case unsupportedHTTPVersion = "unsupported_http_version"
+    case targetTooLong = "target_too_long"
+    case headersTooLarge = "headers_too_large"
+    case contentTooLarge = "content_too_large"
+    case unsupportedExpectation = "unsupported_expectation"
+    case wrongHost = "wrong_host"
+    case crossSite = "cross_site"
+    case headerTimeout = "header_timeout"
+    case contentTimeout = "content_timeout"
+    case overloaded
+
+    /// The status that it is answered with, where the situation does not call for another.
+    package var status: HTTPResponse.Status {
+        switch self {
+        case .malformedJSON, .malformedForm, .unknownField, .missingField, .wrongType, .badRequestLine, .badTarget,
+            .badHeader, .badHost, .badFraming, .badChunk:
+            .badRequest
+        case .crossSite: .forbidden
+        case .notFound, .unknownModel, .unknownImage, .unknownJob: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .headerTimeout, .contentTimeout: .requestTimeout
+        case .jobEnded: .conflict
+        case .contentTooLarge, .tooManyValues: .contentTooLarge
+        case .targetTooLong: .uriTooLong
+        case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
+        case .unsupportedExpectation: .expectationFailed
+        case .wrongHost: .misdirectedRequest
+        case .invalidValue, .invalidImageReference, .damagedImage, .imageTooLarge, .invalidPrompt, .tooManyCells,
+            .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
+            .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
+            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch:
+            .unprocessableContent
+        case .queueFull: .tooManyRequests
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
+        case .modelUnavailable, .storeFailed, .internalError: .internalServerError
+        case .unsupportedTransferCoding: .notImplemented
+        case .engineBusy, .notReady, .shuttingDown, .overloaded: .serviceUnavailable
+        case .unsupportedHTTPVersion: .httpVersionNotSupported
+        }
+    }
+
+    /// A few words for people, the same at every occurrence: `Unknown role`.
+    package var title: String {
+        switch self {
+        case .malformedJSON: "Malformed JSON"
+        case .notAnImage: "Not an image"
+        case .unsupportedHTTPVersion: "Unsupported HTTP version"
+        default: rawValue.prefix(1).uppercased() + rawValue.dropFirst().replacing("_", with: " ")
+        }
+    }
+
+    /// Where its page is: `/docs/errors/unknown-role`.
+    package var page: String { "/docs/errors/" + rawValue.replacing("_", with: "-") }
+
+    /// Seconds after which the same request may succeed, for what passes by itself.
+    var retryAfter: Int? {
+        switch self {
+        case .queueFull: 5
+        case .engineBusy, .notReady, .shuttingDown, .overloaded: 1
+        default: nil
+        }
+    }
+}

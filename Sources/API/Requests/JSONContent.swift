@@ -1,0 +1,40 @@
+import HTTPServer
+import HTTPTypes
+import StrictJSON
+
+extension Request {
+    /// The `Content-Type`; `nil` where none is given.
+    ///
+    /// - throws: ``Problem`` for one that is none.
+    func mediaType() throws(Problem) -> MediaType? {
+        guard let text = headerFields[.contentType] else { return nil }
+        guard let type = MediaType(text) else {
+            throw Problem(.unsupportedMediaType, "Content-Type: \"\(text.prefix(80))\" is no media type")
+        }
+        return type
+    }
+
+    /// The members of a JSON content.
+    ///
+    /// - throws: ``Problem`` if it is announced as something else; `JSONError`.
+    func jsonMembers() throws -> JSONFields {
+        guard let type = try mediaType(), type.isJSON else {
+            let given = headerFields[.contentType].map { "not \($0.prefix(80))" } ?? "and says so"
+            throw Problem(
+                .unsupportedMediaType,
+                "\(path) takes JSON, \(given); send the header Content-Type: application/json")
+        }
+        return try Self.members(content)
+    }
+
+    /// The most commas in a document: each value takes many times its bytes in memory.
+    static let valueLimit = 2_000_000
+
+    static func members(_ content: some Collection<UInt8>) throws -> JSONFields {
+        // Commas inside strings are counted along; a data: URL has one.
+        guard content.count <= valueLimit || content.lazy.filter({ $0 == UInt8(ascii: ",") }).count <= valueLimit else {
+            throw Problem(.tooManyValues, "the document has more than \(valueLimit) values; split it into several")
+        }
+        return try JSONField(try JSONParser.parse(content)).object()
+    }
+}

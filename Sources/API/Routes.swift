@@ -1,0 +1,144 @@
+package import HTTPServer
+import HTTPTypes
+package import Jobs
+package import Logging
+import StrictJSON
+
+/// What paths and methods lead to, and what becomes of every request that is refused.
+///
+///     Request ─► Router ─► endpoint ─► JobService, Store
+///                  │           │
+///                  └─ 404, 405 ┴─ errors ─► Problem ─► Response
+///
+/// Knows no sockets: `answer` is a function from requests to responses, and tests call it as such.
+package struct Routes: Sendable {
+    /// A request that has found its route.
+    struct Call: Sendable {
+        let request: Request
+        let parameters: PathParameters
+    }
+
+    typealias Endpoint = @Sendable (Call) async throws -> Response
+
+    private let router: Router<Endpoint>
+    private let health: HealthEndpoints
+    private let logger: Logger
+
+    package init(jobs: JobService, closing: Closing = Closing(), logger: Logger = Logger(label: "api")) {
+        let images = ImageEndpoints(jobs: jobs)
+        let submissions = SubmissionEndpoints(jobs: jobs, closing: closing)
+        let jobEndpoints = JobEndpoints(jobs: jobs, closing: closing)
+        let results = ResultEndpoints(store: jobs.store)
+        let models = ModelEndpoints(jobs: jobs)
+        let events = EventEndpoints(jobs: jobs, closing: closing)
+        let health = HealthEndpoints(jobs: jobs)
+        var router = Router<Endpoint>()
+        router.add(.post, "/v1/images", images.upload)
+        router.add(.get, "/v1/images", images.list)
+        router.add(.get, "/v1/images/{id}", images.image)
+        router.add(.post, "/v1/captions", submissions.caption)
+        router.add(.post, "/v1/knockouts", submissions.knockout)
+        router.add(.post, "/v1/patches", submissions.patch)
+        router.add(.get, "/v1/jobs", jobEndpoints.list)
+        router.add(.get, "/v1/jobs/{id}", jobEndpoints.job)
+        router.add(.post, "/v1/jobs/{id}/cancel", jobEndpoints.cancel)
+        router.add(.get, "/v1/jobs/{id}/results", results.ofJob)
+        router.add(.get, "/v1/jobs/{id}/events", events.follow)
+        router.add(.get, "/v1/results", results.search)
+        router.add(.get, "/v1/models", models.list)
+        router.add(.get, "/v1/models/{id}", models.model)
+        router.add(.get, "/livez") { _ in HealthEndpoints.alive }
+        router.add(.get, "/readyz", health.ready)
+        self.router = router
+        self.health = health
+        self.logger = logger
+    }
+
+    /// The answer to a request; never fails, because every error is an answer.
+    package func answer(_ request: Request) async -> Response {
+        do {
+            switch router.match(request.method, request.segments) {
+            case .found(let endpoint, let parameters):
+                return try await endpoint(Call(request: request, parameters: parameters))
+            case .notFound:
+                throw Problem(.notFound, "there is nothing at \(request.path.prefix(200)); docs/api.md lists the paths")
+            case .methodNotAllowed(let allow):
+                let methods = allow.map(\.rawValue).joined(separator: ", ")
+                var problem = Problem(
+                    .methodNotAllowed, "\(request.method.rawValue) is not allowed here; \(methods) are")
+                problem.headerFields[.allow] = methods
+                throw problem
+            case .options(let allow):
+                return Response(
+                    status: .noContent,
+                    headerFields: [.allow: allow.map(\.rawValue).joined(separator: ", ")])
+            }
+        } catch {
+            return response(to: error, request)
+        }
+    }
+
+    /// The answer to what must be answered even when everything else is busy: `/livez`.
+    package func answerAtOnce(_ request: Request) -> Response? {
+        guard request.target.text == "/livez", request.method == .get || request.method == .head else { return nil }
+        return HealthEndpoints.alive
+    }
+
+    private func response(to error: any Error, _ request: Request) -> Response {
+        let problem: Problem
+        if let known = Problem(error) {
+            problem = known
+        } else {
+            problem = Problem(
+                .internalError, "the server failed at this request, which is its fault; its log has it as request \(request.id)")
+        }
+        if problem.status.code >= 500, problem.code != .notReady {
+            logger.error(
+                "a request failed",
+                metadata: [
+                    "request": "\(request.id)", "method": "\(request.method.rawValue)", "path": "\(request.path)",
+                    "error": "\(error)",
+                ])
+        }
+        return problem.response(instance: request.path)
+    }
+}
+
+extension Routes {
+    /// How the server in front of these routes listens, what it bounds, and how it words its own refusals.
+    package func serverConfiguration(_ configuration: ServeConfiguration) -> ServerConfiguration {
+        var server = ServerConfiguration()
+        server.host = configuration.host
+        server.port = configuration.port
+        server.limits = configuration.limits
+        server.origins = OriginPolicy(
+            allowedHosts: configuration.allowedHosts, allowedOrigins: configuration.allowedOrigins)
+        server.contentLimit = { Self.contentLimit($0, $1) }
+        server.refusal = { Problem($0).response(instance: nil) }
+        return server
+    }
+
+    /// The most content that a route takes, in bytes: a picture, or a job whose pictures are `data:` URLs.
+    static func contentLimit(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Int {
+        guard method == .post else { return 64 << 10 }
+        switch target.segments {
+        case ["v1", "images"]: return 32 << 20
+        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"]: return 64 << 20
+        default: return 64 << 10
+        }
+    }
+}
+
+extension Response {
+    /// An answer in JSON.
+    init(_ status: HTTPResponse.Status = .ok, json: JSONValue, headerFields: HTTPFields = [:]) {
+        self.init(status, jsonText: json.bytes, headerFields: headerFields)
+    }
+
+    /// An answer whose JSON is already text.
+    init(_ status: HTTPResponse.Status = .ok, jsonText: [UInt8], headerFields: HTTPFields = [:]) {
+        var headerFields = headerFields
+        headerFields[.contentType] = "application/json"
+        self.init(status: status, headerFields: headerFields, content: .bytes(jsonText))
+    }
+}

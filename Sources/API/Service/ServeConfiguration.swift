@@ -1,0 +1,55 @@
+package import Foundation
+package import HTTPServer
+
+/// What `narrowgate serve` can be told. The defaults are those of the command line.
+package struct ServeConfiguration: Sendable {
+    /// A name or address of this machine to listen on.
+    package var host = "127.0.0.1"
+    /// 0 lets the kernel choose.
+    package var port: UInt16 = 0
+    /// The SQLite file; made if it is not there.
+    package var database: String
+    /// Folders whose sub-folders are checkpoints; of two of one name the first wins.
+    package var modelDirectories: [URL]
+    /// Where digests of checkpoint files are remembered; `nil` hashes them anew in every process.
+    package var digestCache: URL?
+    /// Names under which the server is reached beside the loopback ones, without a port; others are answered 421.
+    package var allowedHosts: [String] = []
+    /// Origins (`https://lab.example`) whose pages may call although they are other sites.
+    package var allowedOrigins: [String] = []
+    /// Allows an address that other machines reach, although there are no keys.
+    package var isInsecure = false
+    /// How many unfinished jobs the queue takes; beyond it 429.
+    package var queueLimit = 10_000
+    /// What one connection, one request and all of them together may cost.
+    package var limits = Limits()
+    /// How long requests in progress may take to finish after a stop was asked for.
+    package var shutdownGrace = Duration.seconds(10)
+
+    package init(database: String, modelDirectories: [URL]) {
+        self.database = database
+        self.modelDirectories = modelDirectories
+    }
+
+    /// Refuses an address that other machines reach, unless ``isInsecure``: whoever reached it could use it.
+    ///
+    /// - throws: ``ServeError``.
+    func checkAddress() throws(ServeError) {
+        guard isInsecure || Authority(host.contains(":") ? "[\(host)]" : host)?.isLoopback == true else {
+            throw .notLoopback(host: host)
+        }
+    }
+}
+
+/// Why a server is not started.
+package enum ServeError: Error, Sendable, Equatable, CustomStringConvertible {
+    case notLoopback(host: String)
+
+    package var description: String {
+        switch self {
+        case .notLoopback(let host):
+            "--host \(host) would let other machines in, and there are no keys to keep them out; "
+                + "listen on 127.0.0.1, or say --insecure."
+        }
+    }
+}

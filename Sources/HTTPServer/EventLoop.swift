@@ -1,0 +1,236 @@
+import Dispatch
+import Glibc
+
+/// The one place where sockets are read and written.
+///
+/// A Dispatch source watches an epoll descriptor; its handler drains the set without waiting. Watching
+/// the set and not each socket spares Dispatch's re-arming of a source for every request, which costs
+/// more than the request. Everything here runs on the actor's own serial queue:
+/// - ``Connection``s are plain objects that never leave it;
+/// - protocols are machines without I/O (``HTTP1Parser``, ``HTTP2Session``);
+/// - handlers run in tasks elsewhere and come back through ``begin(_:_:)``, ``write(_:_:)``,
+///   ``end(_:)`` and ``abort(_:)``, naming their request by an ``ExchangeID`` that may be stale.
+///
+/// Rules that keep it live:
+/// - Nothing here waits. Sockets are edge-triggered, so whoever stops reading early leaves
+///   `isReadable` set, and ``pump(_:)`` goes on once the reason is gone.
+/// - Nothing grows without bound: not input (`readAhead`, contents), not output (`writeBehind`), not
+///   the number of connections.
+/// - A connection leaves only through ``destroy(_:)``, which tells its handlers.
+actor EventLoop {
+    private let executor = QueueExecutor(label: "narrowgate.http")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    let configuration: ServerConfiguration
+    let limits: Limits
+    let immediate: ImmediateHandler
+    let handler: Handler
+    let budget: ContentBudget
+    var date = HTTPDate()
+    var now = Clock.now()
+    var requestCount: UInt64 = 0
+    var isShuttingDown = false
+
+    /// By descriptor.
+    var connections: [Connection?] = []
+    var connectionCount = 0
+    private var generation: UInt32 = 0
+    private var epoll: Epoll?
+    private var listener: Int32 = -1
+    /// A descriptor given up when the process has run out of them, to turn a client away politely.
+    private var spare: Int32 = -1
+    private var source: (any DispatchSourceRead)?
+    private var timer: (any DispatchSourceTimer)?
+    private var events: [Epoll.Event] = []
+    /// Connections with more to read than one turn's share.
+    var unfinishedReads: [UInt64] = []
+    private var drained: [CheckedContinuation<Void, Never>] = []
+    let scratch = ReadBuffer(capacity: 64 * 1024)
+
+    init(configuration: ServerConfiguration, immediate: @escaping ImmediateHandler, handler: @escaping Handler) {
+        self.configuration = configuration
+        limits = configuration.limits
+        self.immediate = immediate
+        self.handler = handler
+        budget = ContentBudget(limit: configuration.limits.bufferedContent)
+    }
+
+    /// Listens and begins to serve; the port that was bound.
+    func start() throws -> UInt16 {
+        precondition(epoll == nil, "a server is started once")
+        let epoll = try Epoll()
+        listener = try Socket.listen(host: configuration.host, port: configuration.port)
+        spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        epoll.addListener(listener, token: UInt64(UInt32(bitPattern: listener)))
+        self.epoll = epoll
+        let source = DispatchSource.makeReadSource(fileDescriptor: epoll.descriptor, queue: executor.queue)
+        // Both sources fire on the actor's queue, so its isolation can be assumed.
+        source.setEventHandler { self.assumeIsolated { $0.drain() } }
+        let descriptor = epoll.descriptor
+        source.setCancelHandler { Socket.close(descriptor) }
+        source.activate()
+        self.source = source
+        let timer = DispatchSource.makeTimerSource(queue: executor.queue)
+        let shortest = [limits.headerTimeout, limits.contentTimeout, limits.idleTimeout, limits.writeTimeout].min()
+        let tick = min(max((shortest ?? .seconds(1)) / 4, .milliseconds(5)), .milliseconds(250))
+        let interval = DispatchTimeInterval.nanoseconds(Int(tick.nanoseconds))
+        timer.schedule(deadline: .now() + interval, repeating: interval, leeway: interval)
+        timer.setEventHandler { self.assumeIsolated { $0.tick() } }
+        timer.activate()
+        self.timer = timer
+        return Socket.port(of: listener)
+    }
+
+    /// Ends in order: see ``Server/shutdown(grace:)``.
+    func shutdown(grace: Duration) async {
+        guard epoll != nil, !isShuttingDown else { return }
+        isShuttingDown = true
+        now = Clock.now()
+        epoll?.remove(listener)
+        Socket.close(listener)
+        for connection in connections.compactMap(\.self) { endInOrder(connection) }
+        if connectionCount > 0 {
+            let deadline = DispatchTime.now() + .nanoseconds(Int(min(grace.nanoseconds, UInt64(Int.max / 2))))
+            executor.queue.asyncAfter(deadline: deadline) {
+                self.assumeIsolated { loop in
+                    for connection in loop.connections.compactMap(\.self) { loop.destroy(connection) }
+                }
+            }
+            await withCheckedContinuation { drained.append($0) }
+        }
+        source?.cancel()
+        timer?.cancel()
+        source = nil
+        timer = nil
+        Socket.close(spare)
+    }
+
+    private func endInOrder(_ connection: Connection) {
+        switch connection.wire {
+        case .http2(let session):
+            session.goAway()
+            pump(connection)
+        case .http1, .undecided:
+            if connection.phase == .idle { destroy(connection) }
+        }
+    }
+
+    /// Handles what has happened, for a few rounds, then lets the queue's other work in: answers of
+    /// handlers come that way. The source fires again if the set is not empty.
+    private func drain() {
+        guard let epoll else { return }
+        for _ in 0..<4 {
+            now = Clock.now()
+            epoll.poll(into: &events)
+            guard !events.isEmpty || !unfinishedReads.isEmpty else { return }
+            for event in events {
+                if event.token == UInt64(UInt32(bitPattern: listener)) {
+                    acceptWaiting()
+                } else if let connection = connection(of: event.token) {
+                    handle(event, connection)
+                }
+            }
+            let unfinished = unfinishedReads
+            unfinishedReads = []
+            for token in unfinished {
+                if let connection = connection(of: token) { read(connection) }
+            }
+        }
+        if !unfinishedReads.isEmpty { wakeUp() }
+    }
+
+    /// Drains once more, after whatever else the queue holds.
+    func wakeUp() {
+        executor.queue.async { self.assumeIsolated { $0.drain() } }
+    }
+
+    private func handle(_ event: Epoll.Event, _ connection: Connection) {
+        if event.isGone { return destroy(connection) }
+        if event.hasEnded { connection.endIsNear = true }
+        if event.isReadable {
+            connection.isReadable = true
+            read(connection)
+        }
+        if event.isWritable, connection.pendingOutput > 0 { pump(connection) }
+    }
+
+    private func acceptWaiting() {
+        for _ in 0..<64 {
+            let descriptor = Socket.accept(listener)
+            if descriptor < 0 {
+                guard errno == EMFILE || errno == ENFILE else { return }
+                // Nothing can be opened: use the spare descriptor to take one client and let it go,
+                // or the listener would be reported for ever.
+                Socket.close(spare)
+                let turnedAway = Socket.accept(listener)
+                if turnedAway >= 0 { Socket.close(turnedAway) }
+                spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
+                continue
+            }
+            if connectionCount >= limits.connections, !evictOne() {
+                turnAway(descriptor)
+                continue
+            }
+            adopt(descriptor)
+        }
+    }
+
+    private func adopt(_ descriptor: Int32) {
+        generation = generation == .max ? 1 : generation + 1
+        let connection = Connection(descriptor: descriptor, generation: generation, limits: limits, now: now)
+        while connections.count <= Int(descriptor) { connections.append(nil) }
+        connections[Int(descriptor)] = connection
+        connectionCount += 1
+        epoll?.addConnection(descriptor, token: connection.token)
+    }
+
+    /// Makes room by closing the connection that has had nothing to do for longest.
+    private func evictOne() -> Bool {
+        let candidates = connections.compactMap(\.self).filter { $0.phase == .idle || $0.phase == .lingering }
+        guard let oldest = candidates.min(by: { $0.since < $1.since }) else { return false }
+        destroy(oldest)
+        return true
+    }
+
+    private func turnAway(_ descriptor: Int32) {
+        var output: [UInt8] = []
+        date.update()
+        let response = configuration.refusal(Refusal(.overloaded, "too many connections; try again in a moment"))
+        appendAnswer(response, isHead: false, persistence: .close, to: &output)
+        output.withUnsafeBufferPointer { _ = Socket.send(descriptor, $0) }
+        Socket.endSending(descriptor)
+        Socket.close(descriptor)
+    }
+
+    private func connection(of token: UInt64) -> Connection? {
+        connection(descriptor: Int32(truncatingIfNeeded: token), generation: UInt32(token >> 32))
+    }
+
+    func connection(descriptor: Int32, generation: UInt32) -> Connection? {
+        guard descriptor >= 0, Int(descriptor) < connections.count, let found = connections[Int(descriptor)],
+            found.generation == generation
+        else { return nil }
+        return found
+    }
+
+    /// Closes at once. Handlers in progress are told that the client is gone.
+    func destroy(_ connection: Connection) {
+        guard connection.phase != .closed else { return }
+        connection.phase = .closed
+        for exchange in connection.exchanges.values {
+            budget.give(back: exchange.contentCount)
+            exchange.cancel()
+        }
+        connection.exchanges = [:]
+        budget.give(back: connection.contentReceived)
+        connection.contentReceived = 0
+        connections[Int(connection.descriptor)] = nil
+        connectionCount -= 1
+        // Closing takes the descriptor out of the epoll set as well.
+        Socket.close(connection.descriptor)
+        if connectionCount == 0 {
+            for waiting in drained { waiting.resume() }
+            drained = []
+        }
+    }
+}

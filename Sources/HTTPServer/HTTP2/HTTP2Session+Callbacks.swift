@@ -1,0 +1,137 @@
+import CNGHTTP2
+
+/// What nghttp2 tells us while it reads. Every callback finds its session in the user data, which
+/// outlives nghttp2's session because it owns it.
+extension HTTP2Session {
+    static func from(_ context: UnsafeMutableRawPointer?) -> HTTP2Session? {
+        context.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    static func makeSession() -> OpaquePointer {
+        var callbacks: OpaquePointer?
+        nghttp2_session_callbacks_new(&callbacks)
+        defer { nghttp2_session_callbacks_del(callbacks) }
+        nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, onBeginHeaders)
+        nghttp2_session_callbacks_set_on_header_callback(callbacks, onHeader)
+        nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, onInvalidHeader)
+        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, onFrame)
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onData)
+        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
+        var session: OpaquePointer?
+        nghttp2_session_server_new(&session, callbacks, nil)
+        guard let session else { fatalError("nghttp2 could not allocate a session: out of memory") }
+        return session
+    }
+
+    private static let stop = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+
+    private static let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, frame, context in
+        guard let session = from(context), let frame else { return stop }
+        if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+            let identifier = frame.pointee.hd.stream_id
+            session.streams[identifier] = HTTP2Stream(identifier: identifier, now: session.now)
+        }
+        return 0
+    }
+
+    private static let onHeader: nghttp2_on_header_callback = {
+        _, frame, name, nameCount, value, valueCount, _, context in
+        guard let session = from(context), let frame else { return stop }
+        guard let stream = session.streams[frame.pointee.hd.stream_id] else { return 0 }
+        // Trailers are counted like header fields and then dropped.
+        stream.head.add(
+            name: UnsafeBufferPointer(start: name, count: nameCount),
+            value: UnsafeBufferPointer(start: value, count: valueCount), limits: session.limits)
+        // Decompressing on and on for somebody so far over the limit is the attack itself.
+        return stream.head.size > 4 * (session.limits.headerSection + session.limits.requestLine) ? stop : 0
+    }
+
+    /// Without this nghttp2 would drop invalid fields silently; so the stream is reset instead.
+    private static let onInvalidHeader: nghttp2_on_invalid_header_callback = { _, _, _, _, _, _, _, _ in
+        NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+
+    private static let onFrame: nghttp2_on_frame_recv_callback = { _, frame, context in
+        guard let session = from(context), let frame else { return stop }
+        let header = frame.pointee.hd
+        let ends = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+        switch UInt32(header.type) {
+        case NGHTTP2_HEADERS.rawValue:
+            guard let stream = session.streams[header.stream_id] else { return 0 }
+            if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST { session.headComplete(stream, isComplete: ends) }
+            if ends { session.contentComplete(stream) }
+        case NGHTTP2_DATA.rawValue:
+            if ends, let stream = session.streams[header.stream_id] {
+                session.contentComplete(stream)
+            } else if header.length == 0, !ends {
+                return session.suspect()
+            }
+        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue,
+            NGHTTP2_PRIORITY.rawValue:
+            return session.suspect()
+        default: break
+        }
+        return 0
+    }
+
+    private static let onData: nghttp2_on_data_chunk_recv_callback = { _, _, identifier, data, count, context in
+        guard let session = from(context) else { return stop }
+        guard let stream = session.streams[identifier] else { return 0 }
+        guard !stream.isReceived else {
+            session.drop(count, of: stream)
+            return 0
+        }
+        session.received(UnsafeBufferPointer(start: data, count: count), on: stream)
+        return 0
+    }
+
+    private static let onStreamClose: nghttp2_on_stream_close_callback = { _, identifier, _, context in
+        guard let session = from(context) else { return stop }
+        if let stream = session.streams.removeValue(forKey: identifier) {
+            session.release(stream)
+            session.events.append(.closed(stream: identifier))
+        }
+        return 0
+    }
+
+    private func suspect() -> Int32 {
+        suspicion.allowsOneMore(at: now) ? 0 : Self.stop
+    }
+
+    private func headComplete(_ stream: HTTP2Stream, isComplete: Bool) {
+        do throws(Refusal) {
+            let head = try stream.head.finish(isComplete: isComplete)
+            stream.contentLimit = try admit(head)
+            stream.request = head
+            if case .length(let length) = head.content, length > stream.contentLimit {
+                throw Refusal.contentTooLarge(limit: stream.contentLimit)
+            }
+            if head.expectsContinue { submitContinue(on: stream) }
+        } catch {
+            refuse(stream, error)
+        }
+    }
+
+    private func received(_ bytes: UnsafeBufferPointer<UInt8>, on stream: HTTP2Stream) {
+        guard bytes.count <= stream.contentLimit - stream.content.count else {
+            return refuse(stream, .contentTooLarge(limit: stream.contentLimit))
+        }
+        guard budget.take(bytes.count) else {
+            return refuse(stream, .noRoomForContent)
+        }
+        stream.content.append(contentsOf: bytes)
+    }
+
+    /// Lets a refused client go on for a while, as over HTTP/1.1: some see a reset before the answer.
+    private func drop(_ count: Int, of stream: HTTP2Stream) {
+        stream.dropped += count
+        if stream.dropped > limits.lingerBytes { reset(stream.identifier, NGHTTP2_NO_ERROR) }
+    }
+
+    private func contentComplete(_ stream: HTTP2Stream) {
+        guard !stream.isReceived, let request = stream.request else { return }
+        stream.isReceived = true
+        events.append(.request(stream: stream.identifier, head: request, content: stream.content))
+    }
+
+}

@@ -1,0 +1,95 @@
+import Foundation
+
+/// How a continuation is chosen.
+package struct GenerationOptions: Sendable, Equatable {
+    /// At most this many tokens.
+    package var maximumTokens: Int
+    /// 0 is greedy; otherwise logits are divided by it before sampling.
+    package var temperature: Double
+    /// Samples from the smallest set of likeliest tokens that holds this much probability.
+    package var topP: Double
+    package var seed: Int
+    /// How many alternatives to report for each token.
+    package var topLogprobs: Int
+    /// Runs on through end-of-sequence tokens (traces do, to compare with the reference's fixed length).
+    package var ignoresStopTokens: Bool
+
+    package init(
+        maximumTokens: Int, temperature: Double = 0, topP: Double = 1, seed: Int = 0, topLogprobs: Int = 0,
+        ignoresStopTokens: Bool = false
+    ) {
+        self.maximumTokens = maximumTokens
+        self.temperature = temperature
+        self.topP = topP
+        self.seed = seed
+        self.topLogprobs = topLogprobs
+        self.ignoresStopTokens = ignoresStopTokens
+    }
+}
+
+/// A token with the probability that the model gave it, before temperature.
+package struct TokenProbability: Sendable, Equatable {
+    package let id: Int
+    package let text: String
+    /// Natural logarithm of the probability.
+    package let logprob: Double
+}
+
+/// One generated token.
+package struct GeneratedToken: Sendable, Equatable {
+    package let token: TokenProbability
+    /// The likeliest alternatives, the likeliest first.
+    package let top: [TokenProbability]
+}
+
+/// A finished continuation.
+package struct Generation: Sendable, Equatable {
+    package enum FinishReason: String, Sendable {
+        /// The model ended the sequence.
+        case stop
+        /// `maximumTokens`, or the model's last position, was reached.
+        case length
+    }
+
+    /// The tokens, without the one that ended the sequence.
+    package let tokens: [GeneratedToken]
+    package let finishReason: FinishReason
+    /// The tokens' text without special tokens and without white space at either end.
+    package let text: String
+}
+
+/// Chooses tokens from distributions.
+struct Sampler {
+    private let options: GenerationOptions
+    private var generator: SplitMix64
+
+    init(_ options: GenerationOptions) {
+        self.options = options
+        generator = SplitMix64(state: UInt64(bitPattern: Int64(options.seed)))
+    }
+
+    /// The next token: the likeliest at temperature 0, else a draw.
+    mutating func next(_ distribution: NextTokenDistribution) -> Int {
+        guard options.temperature > 0 else { return distribution.argmax }
+        let scaled = NextTokenDistribution(
+            logits: distribution.logits.map {
+                $0 <= -Float.greatestFiniteMagnitude ? $0 : $0 / Float(options.temperature)
+            })
+        let order = scaled.probabilities.indices.sorted {
+            (scaled.probabilities[$0], $1) > (scaled.probabilities[$1], $0)
+        }
+        var kept: [Int] = []
+        var mass = 0.0
+        for id in order where scaled.probabilities[id] > 0 {
+            kept.append(id)
+            mass += scaled.probabilities[id]
+            if mass >= options.topP { break }
+        }
+        var draw = Double.random(in: 0..<1, using: &generator) * mass
+        for id in kept {
+            draw -= scaled.probabilities[id]
+            if draw < 0 { return id }
+        }
+        return kept.last ?? distribution.argmax
+    }
+}

@@ -1,0 +1,109 @@
+package import Models
+package import Numerics
+
+/// What one run of a model on one prompt gave.
+package struct RunOutcome: Sendable {
+    /// After the last prompt position.
+    package let nextToken: NextTokenDistribution
+    /// `nil` where nothing was to be generated.
+    package let generation: Generation?
+    /// What the interventions did; its `effect` is filled in by who has a clean run to compare with.
+    package var receipt: Receipt
+    /// The states asked for, `[positions, width]`.
+    package let captures: [RunHooks.SiteKey: Matrix]
+    /// Prompt tokens plus decode steps, for accounts of work.
+    package let rowsComputed: Int
+}
+
+/// Runs a model on prompts, with interventions in force from the first layer to the last generated token.
+///
+/// Every variant is computed from its first token. The pass below already runs over rows on top of a
+/// cached prefix (``Decoder/forward(_:cache:hooks:)``), which is where a planner that shares prefixes
+/// between variants will enter.
+package struct ModelRun {
+    package let model: VisionLanguageModel
+    /// Called at every layer boundary; throwing abandons the run.
+    package let boundary: () throws -> Void
+
+    package init(_ model: VisionLanguageModel, boundary: @escaping () throws -> Void = {}) {
+        self.model = model
+        self.boundary = boundary
+    }
+
+    /// One run.
+    ///
+    /// - Parameters:
+    ///   - sourceStates: for each patch, in order, its source's states by layer, `[positions, width]`
+    ///     (``SourceStates``).
+    ///   - onToken: told of each token as it is chosen.
+    /// - throws: what `boundary` throws.
+    package func run(
+        _ prompt: Prompt, interventions: ResolvedInterventions = .none, sourceStates: [[Int: Matrix]] = [],
+        generation options: GenerationOptions? = nil, capture: RunHooks.CaptureRequest = .init(),
+        onToken: (GeneratedToken) -> Void = { _ in }
+    ) throws -> RunOutcome {
+        let decoder = model.decoder
+        let hooks = RunHooks(
+            interventions, sourceStates: sourceStates, promptTokens: prompt.layout.tokens,
+            layers: decoder.configuration.layers, capture: capture, boundary: boundary)
+        var cache = KVCache(configuration: decoder.configuration)
+        let states = try decoder.forward(decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks)
+        let nextToken = distribution(after: states)
+        var generation: Generation?
+        if let options {
+            generation = try generate(options, after: nextToken, cache: &cache, hooks: hooks, onToken: onToken)
+        }
+        return RunOutcome(
+            nextToken: nextToken, generation: generation, receipt: hooks.receipt, captures: hooks.captures,
+            rowsComputed: cache.count)
+    }
+
+    private func distribution(after states: Matrix) -> NextTokenDistribution {
+        var last = Matrix(rows: 1, columns: states.columns)
+        last.setRow(0, states.row(states.rows - 1))
+        return NextTokenDistribution(logits: model.decoder.logits(last).elements)
+    }
+
+    private func generate(
+        _ options: GenerationOptions, after first: NextTokenDistribution, cache: inout KVCache, hooks: RunHooks,
+        onToken: (GeneratedToken) -> Void
+    ) throws -> Generation {
+        var sampler = Sampler(options)
+        var distribution = first
+        var tokens: [GeneratedToken] = []
+        var reason = Generation.FinishReason.length
+        while tokens.count < options.maximumTokens {
+            let id = sampler.next(distribution)
+            if !options.ignoresStopTokens, model.stopTokenIDs.contains(id) {
+                reason = .stop
+                break
+            }
+            let token = GeneratedToken(
+                token: probability(of: id, in: distribution),
+                top: distribution.top(options.topLogprobs).map { probability(of: $0.id, in: distribution) })
+            tokens.append(token)
+            onToken(token)
+            guard tokens.count < options.maximumTokens, cache.count < model.decoder.configuration.maximumPositions
+            else { break }
+            let states = try model.decoder.forward(model.decoder.embed([id]), cache: &cache, hooks: hooks)
+            distribution = self.distribution(after: states)
+        }
+        let text = model.text(of: tokens.map(\.token.id), skippingSpecialTokens: true)
+        return Generation(tokens: tokens, finishReason: reason, text: text.trimmingWhitespace)
+    }
+
+    private func probability(of id: Int, in distribution: NextTokenDistribution) -> TokenProbability {
+        TokenProbability(
+            id: id, text: model.text(of: [id]),
+            logprob: distribution.logProbability(of: id))
+    }
+}
+
+extension String {
+    /// The text without white space at either end.
+    var trimmingWhitespace: String {
+        guard let start = firstIndex(where: { !$0.isWhitespace }), let end = lastIndex(where: { !$0.isWhitespace })
+        else { return "" }
+        return String(self[start...end])
+    }
+}

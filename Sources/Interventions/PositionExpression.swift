@@ -1,0 +1,103 @@
+package import StrictJSON
+
+/// Which token positions an intervention speaks of: a role, an index, a range, or a list of these.
+///
+/// Role names stay text until they meet a prompt (``PositionResolver``), because which roles exist
+/// depends on the model and the prompt.
+///
+///     "eoi"   "eoi#2"   "image[3,*]"   "random_image(10)"   19   "19..<31"   ["eoi", "last"]
+package indirect enum PositionExpression: Sendable, Equatable {
+    case role(String)
+    case index(Int)
+    /// Half-open; `"19...30"` is kept as 19..<31.
+    case range(Range<Int>)
+    case list([PositionExpression])
+
+    /// Reads a role expression (wire vocabulary, "role expression").
+    ///
+    /// - throws: ``JSONError`` naming the field if it is none of the forms.
+    package init(_ field: JSONField) throws(JSONError) {
+        switch field.value {
+        case .integer, .number:
+            self = .index(try field.integer(in: 0...Int(Int32.max)))
+        case .array:
+            let elements = try field.array()
+            guard !elements.isEmpty else { throw field.invalid("the list is empty; name at least one position") }
+            var list: [PositionExpression] = []
+            for element in elements { list.append(try PositionExpression(element)) }
+            self = .list(list)
+        case .string(let text):
+            if let index = Int(text), index >= 0 {
+                self = .index(index)
+            } else if let range = try IndexRange.parse(text, field: field) {
+                self = .range(range)
+            } else {
+                self = .role(text)
+            }
+        default:
+            throw field.invalid("expected a role, an index, a range or a list of these, found \(field.value.kind)")
+        }
+    }
+
+    /// The expression as a request spells it.
+    package var json: JSONValue {
+        switch self {
+        case .role(let name): .string(name)
+        case .index(let index): .integer(index)
+        case .range(let range): .string(IndexRange.text(range))
+        case .list(let list): .array(list.map(\.json))
+        }
+    }
+}
+
+/// Ranges in text: `"8..<16"`, `"8...15"`, and `"8..."` to the end.
+enum IndexRange {
+    /// The upper bound of a range whose end is known only where it is resolved.
+    static let open = Int(Int32.max)
+
+    /// The range as a request spells it.
+    static func text(_ range: Range<Int>) -> String {
+        range.upperBound == open ? "\(range.lowerBound)..." : "\(range.lowerBound)..<\(range.upperBound)"
+    }
+
+    /// The range in `text`, or `nil` if it is not written as one.
+    ///
+    /// - throws: ``JSONError`` for a range that is empty or runs backwards.
+    static func parse(_ text: String, field: JSONField) throws(JSONError) -> Range<Int>? {
+        for (mark, closed) in [("..<", false), ("...", true)] {
+            guard let at = text.firstRange(of: mark) else { continue }
+            if closed, at.upperBound == text.endIndex, let lower = Int(text[..<at.lowerBound]), lower >= 0 {
+                return lower..<open
+            }
+            guard let lower = Int(text[..<at.lowerBound]), let bound = Int(text[at.upperBound...]),
+                lower >= 0, bound >= 0, bound < open
+            else { throw field.invalid("\"\(text)\" is no range; write \"8..<16\" or \"8...15\"") }
+            let upper = closed ? bound + 1 : bound
+            guard lower < upper else { throw field.invalid("the range \"\(text)\" is empty") }
+            return lower..<upper
+        }
+        return nil
+    }
+}
+
+extension Sequence where Element == Int {
+    /// Sorted indices as people read them: `"19..<31"`, `"5"`, `"2, 5..<8"`.
+    package var compactText: String {
+        var parts: [String] = []
+        var run: Range<Int>?
+        func flush(_ run: Range<Int>?) {
+            guard let run else { return }
+            parts.append(run.count == 1 ? "\(run.lowerBound)" : "\(run.lowerBound)..<\(run.upperBound)")
+        }
+        for index in self {
+            if let current = run, index == current.upperBound {
+                run = current.lowerBound..<(index + 1)
+            } else {
+                flush(run)
+                run = index..<(index + 1)
+            }
+        }
+        flush(run)
+        return parts.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,32 @@
+package import StrictJSON
+
+/// A prompt as a request gives it, before a model's presets have turned it into text.
+package enum PromptRequest: Sendable, Equatable {
+    /// One of the model's presets; `question` fills the `{question}` of presets that ask one.
+    case preset(String, question: String?)
+    /// Text with the family's image placeholder in it; no chat template is applied.
+    case text(String)
+
+    package init(_ field: JSONField) throws(JSONError) {
+        let members = try field.object()
+        let preset = try members.optional("preset")?.string()
+        let question = try members.optional("question")?.string()
+        let text = try members.optional("text")?.string()
+        try members.finish()
+        switch (preset, text) {
+        case (let preset?, nil): self = .preset(preset, question: question)
+        case (nil, let text?):
+            guard question == nil else { throw field.invalid("\"question\" goes with a preset, not with \"text\"") }
+            self = .text(text)
+        default: throw field.invalid("give either \"preset\" or \"text\"")
+        }
+    }
+
+    package var json: JSONValue {
+        switch self {
+        case .preset(let name, let question?): ["preset": .string(name), "question": .string(question)]
+        case .preset(let name, nil): ["preset": .string(name)]
+        case .text(let text): ["text": .string(text)]
+        }
+    }
+}

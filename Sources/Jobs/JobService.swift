@@ -1,0 +1,150 @@
+package import Interventions
+package import Models
+package import Store
+package import StrictJSON
+
+/// What HTTP and the command line do with pictures and jobs; both come in here and get the same bits.
+///
+///     specification ── plan ──► JobPlan ── submit ──► queued job (durable) ──► worker
+///                                  │
+///                                  ├── dryRun ──► what it would cost
+///                                  └── caption ─► answer now, stored as a one-cell job
+package final class JobService: Sendable {
+    package let store: Store
+    package let models: ModelLibrary
+    package let queue: JobQueue
+    package let engine: EngineThread
+    private let runner: ExperimentRunner
+    private let cache: EncodedImageCache
+    private let speed: EngineSpeed
+
+    package init(
+        store: Store, models: ModelLibrary, queue: JobQueue, engine: EngineThread,
+        cache: EncodedImageCache = EncodedImageCache()
+    ) {
+        self.store = store
+        self.models = models
+        self.queue = queue
+        self.engine = engine
+        self.cache = cache
+        speed = EngineSpeed()
+        runner = ExperimentRunner(store: store, models: models, cache: cache, speed: speed)
+    }
+
+    /// What a ``Worker`` runs claimed jobs with.
+    package var jobRunner: any JobRunner { runner }
+
+    // MARK: Pictures
+
+    /// Stores a picture under its digest, or finds it there.
+    ///
+    /// - throws: ``PictureError`` for a file that is neither PNG nor JPEG, does not decode, or is too large.
+    package func storePicture(_ file: [UInt8]) async throws -> ImageRecord {
+        try await store.insert(try Self.examined(file))
+    }
+
+    private static func examined(_ file: [UInt8]) throws -> NewImage {
+        let picture = try PictureFile(file)
+        return NewImage(content: file, format: picture.format, width: picture.width, height: picture.height)
+    }
+
+    /// The digest that a request's image stands for; a `data:` URL is stored, or only examined in a dry run.
+    ///
+    /// - throws: ``ImageReferenceError``, ``UnknownImage``, ``PictureError`` as ``RefusedImage``.
+    private func digest(of reference: String, path: String, keeping pictures: PictureHold) async throws -> String {
+        switch try ImageReference(reference, path: path) {
+        case .digest(let digest):
+            guard try await store.image(digest) != nil else { throw UnknownImage(digest: digest, path: path) }
+            return digest
+        case .content(let content):
+            let image: NewImage
+            do { image = try Self.examined(content) } catch let error as PictureError {
+                throw RefusedImage(error: error, path: path)
+            }
+            switch pictures {
+            case .store: return try await store.insert(image).digest
+            case .examineOnly: return try ContentDigest.of(content)
+            }
+        }
+    }
+
+    /// What planning does with pictures that come inside a request.
+    package enum PictureHold: Sendable { case store, examineOnly }
+
+    // MARK: Jobs
+
+    /// Checks a request in full and lays it out.
+    ///
+    /// - throws: what is wrong with which field: ``UnknownModel``, ``UnknownImage``, ``InterventionError``, …
+    package func plan(_ specification: JobSpecification, pictures: PictureHold = .store) async throws -> JobPlan {
+        let model = try await models.model(specification.model)
+        var specification = specification
+        var known: [String: String] = [:]
+        try await specification.mapImages { reference, path in
+            if let digest = known[reference] { return digest }
+            let digest = try await digest(of: reference, path: path, keeping: pictures)
+            known[reference] = digest
+            return digest
+        }
+        return try JobPlan(specification, on: model)
+    }
+
+    /// Queues a job; when this returns, the job survives anything.
+    ///
+    /// - throws: ``StoreError/queueFull(limit:)``.
+    package func submit(_ plan: JobPlan) async throws -> JobRecord {
+        try await queue.submit(
+            kind: plan.specification.kind.rawValue, model: plan.model.name, request: plan.specification.json.text,
+            total: plan.cellCount)
+    }
+
+    /// Captions one picture now, ahead of queued jobs, and stores the answer as a one-cell job.
+    ///
+    /// - Parameter onToken: told of each token as it is chosen, on the engine's thread.
+    /// - Returns: the answer of `POST /v1/captions`.
+    package func caption(
+        _ plan: JobPlan, onToken: @escaping @Sendable (GeneratedToken) -> Void = { _ in }
+    ) async throws -> JSONValue {
+        guard case .caption(let caption) = plan.specification else {
+            throw InterventionError(.unsupported, at: "", "only a caption is answered at once")
+        }
+        let id = queue.newIdentifier()
+        let group = try await runner.group(0, of: plan, job: id)
+        let result = try await engine.run(.interactive) { boundary in
+            try CaptionRun(group, caption).run(
+                ModelRun(plan.model, boundary: { try boundary.pass() }), onToken: onToken)
+        }
+        let cell = try group.captionCell(caption, result)
+        _ = try await store.insertFinished(
+            JobSubmission(
+                id: id, kind: "caption", model: plan.model.name, request: plan.specification.json.text, total: 1),
+            cell: cell)
+        var answer = JSONObject([("id", .string(id)), ("object", "caption")])
+        for (name, value) in result.members.members { answer[name] = value }
+        answer["provenance"] = group.provenance.json
+        return .object(answer)
+    }
+
+    /// What a job would compute and cost, without running it.
+    package func dryRun(_ plan: JobPlan) async throws -> JSONValue {
+        let estimate = try JobEstimate(plan)
+        let rate = try await speed.tokenLayersPerSecond(of: plan, engine: engine)
+        return estimate.json(tokenLayersPerSecond: rate, plan: plan)
+    }
+}
+
+/// A digest under which no picture is stored.
+package struct UnknownImage: Error, Sendable, CustomStringConvertible {
+    package let digest: String
+    package let path: String
+
+    package var description: String { "\(path): there is no image \(digest); upload it with POST /v1/images" }
+}
+
+/// A picture inside a request that cannot be used.
+package struct RefusedImage: Error, Sendable, CustomStringConvertible {
+    package let error: PictureError
+    package let path: String
+
+    package var description: String { "\(path): \(error)" }
+}

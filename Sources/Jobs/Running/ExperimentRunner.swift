@@ -1,0 +1,85 @@
+import Interventions
+import Models
+package import Store
+import StrictJSON
+
+/// Runs captions, knockouts and patches for the worker: reads a job's request back, lays it out, computes its groups.
+package struct ExperimentRunner: JobRunner {
+    private let store: Store
+    private let models: ModelLibrary
+    private let cache: EncodedImageCache
+    private let speed: EngineSpeed
+
+    init(store: Store, models: ModelLibrary, cache: EncodedImageCache, speed: EngineSpeed) {
+        self.store = store
+        self.models = models
+        self.cache = cache
+        self.speed = speed
+    }
+
+    package func prepare(_ job: JobRecord) async throws -> any JobRun {
+        guard let kind = JobKind(rawValue: job.kind) else {
+            throw JobFailure.cannotRun(InterventionError(.unsupported, at: "kind", "\"\(job.kind)\" is no kind of job"))
+        }
+        let specification = try JobSpecification(kind, stored: job.request)
+        let plan = try JobPlan(specification, on: try await models.model(specification.model))
+        return ExperimentRun(plan: plan, job: job.id, runner: self, speed: speed)
+    }
+
+    /// One group, with the pictures that it looks at.
+    func group(_ number: Int, of plan: JobPlan, job: String) async throws -> GroupRun {
+        var pictures: [String: [UInt8]] = [:]
+        for digest in try plan.images(ofGroup: number) {
+            pictures[digest] = try await store.imageContent(digest)
+        }
+        return try GroupRun(plan, job: job, group: number, pictures: pictures, cache: cache)
+    }
+
+    func summary(of plan: JobPlan, job: String) async throws -> String? {
+        var summary = Summary(plan.specification.kind, seed: plan.seed)
+        var query = CellQuery(job: job, limit: 1000)
+        while true {
+            let page = try await store.cells(query)
+            for cell in page.elements { summary.add(cell) }
+            guard page.hasMore, let last = page.elements.last else { break }
+            query.after = CellQuery.Cursor(job: job, ordinal: last.ordinal)
+        }
+        return summary.json?.text
+    }
+}
+
+/// A laid-out job in the worker's hands.
+struct ExperimentRun: JobRun {
+    let plan: JobPlan
+    let job: String
+    let runner: ExperimentRunner
+    let speed: EngineSpeed
+
+    var groups: [StackGroup] {
+        (0..<plan.groupCount).map {
+            StackGroup(number: $0, ordinals: $0 * plan.cellsPerGroup..<($0 + 1) * plan.cellsPerGroup)
+        }
+    }
+
+    func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord] {
+        let run = try await runner.group(group.number, of: plan, job: job)
+        let speed = speed
+        return { boundary in
+            let start = ContinuousClock.now
+            let cells = try run.cells(boundary: { try boundary.pass() })
+            speed.report(
+                model: run.plan.model.name, tokenLayers: run.tokenLayers,
+                seconds: (ContinuousClock.now - start) / .seconds(1))
+            return cells
+        }
+    }
+
+    func failedCell(_ ordinal: Int, of group: StackGroup, message: String) -> CellRecord {
+        FailedCell(plan: plan, job: job).record(
+            group: group.number, place: ordinal - group.ordinals.lowerBound, code: "cell_failed", message: message)
+    }
+
+    func summary(of job: JobRecord) async throws -> String? {
+        try await runner.summary(of: plan, job: job.id)
+    }
+}

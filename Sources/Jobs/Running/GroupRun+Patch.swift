@@ -1,0 +1,132 @@
+import Interventions
+import Models
+import Store
+import StrictJSON
+
+extension GroupRun {
+    /// The runs of one pair that every one of its cells is compared with.
+    private struct PairRuns {
+        let base: RunOutcome
+        let source: RunOutcome
+        let baseToken: Int?
+        let sourceToken: Int?
+        let baseImage: String
+        let sourceImage: String
+    }
+
+    /// All layers of one pair: two clean runs, one run of the source that yields every state, and a patched run a layer.
+    func patchCells(_ job: PatchSpecification, run: ModelRun) throws -> [CellRecord] {
+        let context = plan.contexts[group]
+        let pair = job.pairs[group]
+        let base = try prompt(context, boundary: run.boundary)
+        let source = try prompt(context.showing(pair.source), boundary: run.boundary)
+        let tokens = try plan.classTokens(ofPair: group)
+        let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
+        let runs = PairRuns(
+            base: try run.run(base, generation: generation), source: try run.run(source), baseToken: tokens.base,
+            sourceToken: tokens.source, baseImage: pair.base, sourceImage: pair.source)
+        let prepared = try plan.places.map { try plan.patchInterventions(at: $0, pair: group) }
+        let sources = try SourceStates(for: prepared, run: run) { try self.prompt($0, boundary: run.boundary) }
+        return try zip(plan.places.indices, prepared).map { place, interventions in
+            let start = ContinuousClock.now
+            let outcome = try run.run(
+                base, interventions: interventions.resolved, sourceStates: sources.states(for: interventions),
+                generation: generation)
+            let positions = interventions.resolved.patches.first?.positions.compactText ?? ""
+            return patchCell(
+                place, job, outcome, runs, positions: positions, seconds: seconds(since: start))
+        }
+    }
+
+    private func patchCell(
+        _ place: Int, _ specification: PatchSpecification, _ outcome: RunOutcome, _ runs: PairRuns, positions: String,
+        seconds: Double
+    ) -> CellRecord {
+        let (pair, _, layer) = plan.names(group: group, place: place)
+        let patched = outcome.nextToken
+        var receipt = outcome.receipt
+        receipt.effect = runs.base.nextToken.totalVariation(to: patched)
+        var measures = CellMeasures()
+        measures.effect = receipt.effect
+        var similarity = JSONValue.null
+        if specification.measure.nextToken {
+            measures.similarity = runs.source.nextToken.similarity(to: patched)
+            measures.similarityBaseSource = runs.base.nextToken.similarity(to: runs.source.nextToken)
+            similarity = [
+                "patched_to_source": .finite(measures.similarity),
+                "base_to_source": .finite(measures.similarityBaseSource),
+            ]
+        }
+        var row = rowHead(place, status: .ok)
+        row["pair"] = .string(pair)
+        row["base"] = .string(runs.baseImage)
+        row["source"] = .string(runs.sourceImage)
+        row["site"] = .string(specification.site.rawValue)
+        row["positions"] = .string(positions)
+        row["layer"] = .optional(layer)
+        row["similarity"] = similarity
+        row["base_token"] = token(runs.baseToken, runs, patched, into: &measures.baseToken)
+        row["source_token"] = token(runs.sourceToken, runs, patched, into: &measures.sourceToken)
+        contrast(runs, patched, row: &row, measures: &measures)
+        row["top"] = plan.model.topTokens(patched, count: specification.measure.top)
+        measures.caption = outcome.generation?.text
+        measures.captionAgrees = outcome.generation.map { $0.text == runs.base.generation?.text }
+        row["caption"] = outcome.generation?.json(agreeingWith: runs.base.generation) ?? .null
+        row["receipt"] = receipt.json
+        row["seconds"] = .finite(seconds)
+        row["error"] = .null
+        row["provenance"] = provenance.json
+        return CellRecord(
+            job: job, ordinal: ordinal(place), group: group, kind: "patch", model: plan.model.name, status: .ok,
+            input: pair, image: runs.baseImage, sourceImage: runs.sourceImage, layer: layer,
+            site: specification.site.rawValue, positions: positions, measures: measures, seconds: seconds,
+            document: JSONValue.object(row).text)
+    }
+
+    /// One class token's probabilities in the three runs.
+    private func token(
+        _ id: Int?, _ runs: PairRuns, _ patched: NextTokenDistribution, into measure: inout CellMeasures.Token?
+    ) -> JSONValue {
+        guard let id else { return .null }
+        let text = plan.model.text(of: [id])
+        let base = runs.base.nextToken.probabilities[id]
+        let source = runs.source.nextToken.probabilities[id]
+        measure = CellMeasures.Token(text: text, base: base, source: source, patched: patched.probabilities[id])
+        return [
+            "id": .integer(id), "text": .string(text), "p_base": .number(base), "p_source": .number(source),
+            "p_patched": .number(patched.probabilities[id]),
+        ]
+    }
+
+    /// What needs both class tokens (paper-protocol §3.6): accuracy, flips, logit differences.
+    private func contrast(
+        _ runs: PairRuns, _ patched: NextTokenDistribution, row: inout JSONObject, measures: inout CellMeasures
+    ) {
+        guard let base = runs.baseToken, let source = runs.sourceToken else {
+            for name in ["accurate", "flipped", "base_correct", "source_correct", "logit_difference"] {
+                row[name] = .null
+            }
+            return
+        }
+        func prefersSource(_ run: NextTokenDistribution) -> Bool {
+            run.probabilities[source] > run.probabilities[base]
+        }
+        func difference(_ run: NextTokenDistribution) -> Double { Double(run.logits[source] - run.logits[base]) }
+        let cleanPrefers = prefersSource(runs.base.nextToken)
+        measures.accurate = prefersSource(patched)
+        measures.flipped = !cleanPrefers && prefersSource(patched)
+        measures.baseCorrect = runs.base.nextToken.probabilities[base] > runs.base.nextToken.probabilities[source]
+        measures.sourceCorrect = prefersSource(runs.source.nextToken)
+        measures.logitDifferenceBase = difference(runs.base.nextToken)
+        measures.logitDifferenceSource = difference(runs.source.nextToken)
+        measures.logitDifferencePatched = difference(patched)
+        row["accurate"] = .bool(prefersSource(patched))
+        row["flipped"] = .bool(!cleanPrefers && prefersSource(patched))
+        row["base_correct"] = .bool(measures.baseCorrect ?? false)
+        row["source_correct"] = .bool(prefersSource(runs.source.nextToken))
+        row["logit_difference"] = [
+            "base": .finite(measures.logitDifferenceBase), "source": .finite(measures.logitDifferenceSource),
+            "patched": .finite(measures.logitDifferencePatched),
+        ]
+    }
+}

@@ -1,0 +1,122 @@
+import Interventions
+import Models
+package import Store
+import StrictJSON
+
+/// One stack group on its way through the engine: every cell of one input or pair.
+///
+/// Made where the pictures can be fetched, run on the engine's thread. A cell that cannot be computed
+/// becomes a failed row; only a cancelled or lost run throws.
+package struct GroupRun: Sendable {
+    let plan: JobPlan
+    let job: String
+    let group: Int
+    /// The files of every picture that the group looks at, by digest.
+    let pictures: [String: [UInt8]]
+    let cache: EncodedImageCache
+    let provenance: Provenance
+
+    /// - Parameter pictures: the files of ``JobPlan/images(ofGroup:)``, by digest.
+    package init(
+        _ plan: JobPlan, job: String, group: Int, pictures: [String: [UInt8]], cache: EncodedImageCache
+    ) throws {
+        self.plan = plan
+        self.job = job
+        self.group = group
+        self.pictures = pictures
+        self.cache = cache
+        provenance = try Provenance(plan.model, reuse: plan.reuse, seed: plan.seed)
+    }
+
+    /// Computes the group.
+    ///
+    /// - Parameter boundary: called at every layer boundary; what it throws ends the run.
+    /// - Returns: a cell a place, in the order of their ordinals.
+    package func cells(boundary: @escaping () throws -> Void) throws -> [CellRecord] {
+        let run = ModelRun(plan.model, boundary: boundary)
+        do {
+            switch plan.specification {
+            case .caption(let caption): return [try captionCell(caption, run: run)]
+            case .knockout(let knockout): return try knockoutCells(knockout, run: run)
+            case .patch(let patch): return try patchCells(patch, run: run)
+            }
+        } catch let failure as CellFailure {
+            let failed = FailedCell(plan: plan, job: job)
+            return plan.places.indices.map {
+                failed.record(group: group, place: $0, code: "picture_unreadable", message: failure.description)
+            }
+        }
+    }
+
+    /// The prompt of a context with its picture encoded.
+    ///
+    /// - throws: ``CellFailure`` for a picture that is gone or does not decode.
+    func prompt(_ context: PromptContext, boundary: @escaping () throws -> Void) throws -> Prompt {
+        let model = plan.model
+        let image = try cache.image(context.image, on: model) {
+            guard let file = pictures[context.image] else {
+                throw CellFailure("the image \(context.image) is not stored")
+            }
+            do {
+                return try model.encode(file: file, boundary: boundary)
+            } catch let error as PictureError {
+                throw CellFailure("\(context.image): \(error)")
+            }
+        }
+        return try model.prompt(context.text, images: [image])
+    }
+
+    func ordinal(_ place: Int) -> Int { group * plan.cellsPerGroup + place }
+
+    /// How much work the group is, by the same count as a dry run's.
+    var tokenLayers: Int { (try? JobEstimate(plan).planned / max(1, plan.groupCount)) ?? 0 }
+
+    func seconds(since start: ContinuousClock.Instant) -> Double {
+        (ContinuousClock.now - start) / .seconds(1)
+    }
+
+    /// The members that every row begins with.
+    func rowHead(_ place: Int, status: CellRecord.Status) -> JSONObject {
+        JSONObject([
+            ("id", .string("\(job)/\(ordinal(place))")), ("job", .string(job)),
+            ("kind", .string(plan.specification.kind.rawValue)), ("status", .string(status.rawValue)),
+        ])
+    }
+}
+
+/// Why one input's cells cannot be computed while the others can.
+struct CellFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension JobPlan {
+    package var seed: Int {
+        switch specification {
+        case .caption(let caption): caption.generation.seed
+        case .knockout(let knockout): knockout.seed
+        case .patch(let patch): patch.seed
+        }
+    }
+
+    package var reuse: Reuse {
+        switch specification {
+        case .caption: .on
+        case .knockout(let knockout): knockout.reuse
+        case .patch(let patch): patch.reuse
+        }
+    }
+
+    /// What a row calls its input, variant and layer.
+    func names(group: Int, place: Int) -> (input: String, variant: String?, layer: Int?) {
+        switch (specification, places[place]) {
+        case (.caption(let caption), _): (caption.inputs[group].id, nil, nil)
+        case (.knockout(let knockout), .variant(let index, let layer)):
+            (knockout.inputs[group].id, knockout.variants[index].name, layer)
+        case (.knockout(let knockout), _): (knockout.inputs[group].id, "clean", nil)
+        case (.patch(let patch), .patch(let layer)): (patch.pairs[group].id, nil, layer)
+        case (.patch(let patch), _): (patch.pairs[group].id, nil, nil)
+        }
+    }
+}

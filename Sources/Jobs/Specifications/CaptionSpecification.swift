@@ -1,0 +1,69 @@
+package import Interventions
+package import StrictJSON
+
+/// A caption request, over one picture or many, with its defaults filled in.
+package struct CaptionSpecification: Sendable, Equatable {
+    package var model: String
+    package var inputs: [JobInput]
+    /// Whether the request named one `image` rather than a list: then the answer may be synchronous.
+    package var isSingle: Bool
+    package var generation: GenerationOptions
+    package var interventions: InterventionSet?
+    package var receipt: ReceiptDetail
+
+    /// Reads the body of `POST /v1/captions`.
+    package init(_ members: JSONFields, defaultModel: String) throws(JSONError) {
+        model = try members.optional("model")?.string() ?? defaultModel
+        if let image = members.optional("image") {
+            for other in ["images", "inputs"] {
+                if let field = members.optional(other) {
+                    throw field.invalid("give either \"image\" or \"\(other)\", not both")
+                }
+            }
+            let prompt = try members.optional("prompt").map { given throws(JSONError) in try PromptRequest(given) }
+            inputs = [JobInput(id: "0", image: try image.string(), prompt: prompt)]
+            isSingle = true
+        } else {
+            guard members.optional("images") != nil || members.optional("inputs") != nil else {
+                throw JSONError(
+                    .missingField, at: "image", "is required: a digest \"sha256:…\" of an uploaded picture, or a data: URL")
+            }
+            inputs = try JobInput.list(members)
+            isSingle = false
+        }
+        generation = GenerationOptions(maximumTokens: 60)
+        if let given = members.optional("max_tokens") {
+            generation.maximumTokens = try given.integer(in: Measure.tokenRange)
+        }
+        if let given = members.optional("temperature") { generation.temperature = try given.number(in: 0...100) }
+        if let given = members.optional("top_p") {
+            generation.topP = try given.number(in: 0...1)
+            guard generation.topP > 0 else { throw given.invalid("0 leaves no token; choose more than 0, up to 1") }
+        }
+        if let given = members.optional("seed") { generation.seed = try given.integer() }
+        if let given = members.optional("top_logprobs") {
+            generation.topLogprobs = try given.integer(in: Measure.topRange)
+        }
+        if let given = members.optional("interventions") { interventions = try InterventionSet(given) }
+        receipt = try ReceiptDetail(members.optional("receipt"))
+    }
+
+    /// The request as accepted.
+    package var json: JSONValue {
+        var object = JSONObject([("model", .string(model))])
+        if isSingle, let input = inputs.first {
+            object["image"] = .string(input.image)
+            object["prompt"] = input.prompt?.json ?? .null
+        } else {
+            object["inputs"] = .array(inputs.map(\.json))
+        }
+        object["max_tokens"] = .integer(generation.maximumTokens)
+        object["temperature"] = .number(generation.temperature)
+        object["top_p"] = .number(generation.topP)
+        object["seed"] = .integer(generation.seed)
+        object["top_logprobs"] = .integer(generation.topLogprobs)
+        object["interventions"] = interventions?.json ?? .null
+        object["receipt"] = .string(receipt.rawValue)
+        return .object(object)
+    }
+}

@@ -1,0 +1,63 @@
+/// Why the store refused or failed, in a sentence.
+package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Another process holds the database for writing.
+    case inUse(path: String, holder: String?)
+    /// There is no file, no folder, or no permission.
+    case cannotOpen(path: String, reason: String)
+    /// The file is something else: no SQLite database, or another program's.
+    case foreign(path: String)
+    /// The database holds a migration that this version does not know.
+    case newer(path: String, migration: String)
+    /// A migration that was applied is not the one in this binary.
+    case changedMigration(path: String, migration: String)
+    /// A database opened for reading lacks migrations, which only a writer applies.
+    case outdated(path: String)
+    /// A write was asked of a store that was opened for reading.
+    case readOnly(path: String)
+    /// As many unfinished jobs as the queue takes.
+    case queueFull(limit: Int)
+    case unknownJob(String)
+    case unknownImage(String)
+    /// The job is in a state that has no such transition.
+    case conflict(job: String, status: JobStatus, action: String)
+    /// Somebody else runs the job by now, or nobody does: what this worker computed must not be written.
+    case leaseLost(job: String)
+    /// A row that breaks the schema's rules: the sentence names what it was.
+    case invalidRecord(String)
+    /// What SQLite reported: a full disk, an unreadable page.
+    case database(String)
+
+    package var description: String {
+        switch self {
+        case .inUse(let path, let holder):
+            "\(path) is open for writing in another process\(holder.map { " (\($0))" } ?? ""); "
+                + "stop that one, choose another database, or open this one read-only."
+        case .cannotOpen(let path, let reason):
+            "\(path) cannot be opened: \(reason)."
+        case .foreign(let path):
+            "\(path) is no narrowgate database; choose another file."
+        case .newer(let path, let migration):
+            "\(path) was made by a newer narrowgate (it has migration \(migration)); use that version or another file."
+        case .changedMigration(let path, let migration):
+            "\(path) was made with another \(migration) than this narrowgate has; use the version that made it."
+        case .outdated(let path):
+            "\(path) was made by an older narrowgate; open it for writing once (narrowgate serve) to bring it up to date."
+        case .readOnly(let path):
+            "\(path) was opened for reading only."
+        case .queueFull(let limit):
+            "The queue holds \(limit) unfinished jobs, which is its limit; wait for some to end or cancel some."
+        case .unknownJob(let id):
+            "There is no job \(id)."
+        case .unknownImage(let digest):
+            "There is no image \(digest)."
+        case .conflict(let job, let status, let action):
+            "Job \(job) is \(status.rawValue) and cannot be \(action)."
+        case .leaseLost(let job):
+            "The lease on job \(job) is no longer held."
+        case .invalidRecord(let problem):
+            "The record cannot be stored: \(problem)."
+        case .database(let message):
+            "The database failed: \(message)."
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import Interventions
+import Models
+
+/// The committed reference checkpoint, loaded once, with a prompt on each of its pictures.
+struct TinyModel {
+    let model: VisionLanguageModel
+    let prompt: Prompt
+    let otherPrompt: Prompt
+    let context: PromptContext
+    let otherContext: PromptContext
+
+    static let goldens = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Goldens")
+
+    init(_ name: String = "chameleon-tiny") throws {
+        let folder = Self.goldens.appending(path: name)
+        model = try VisionLanguageModel(directory: folder, name: name)
+        let text = PromptRequest.text("<image>What is it?")
+        func encoded(_ file: String) throws -> EncodedImage {
+            try model.encode(file: [UInt8](try Data(contentsOf: folder.appending(path: file))))
+        }
+        context = try PromptContext(text, image: "sha256:a", on: model, path: "prompt")
+        otherContext = context.showing("sha256:b")
+        prompt = try model.prompt(context.text, images: [try encoded("image_a.png")])
+        otherPrompt = try model.prompt(context.text, images: [try encoded("image_b.png")])
+    }
+
+    func prompt(_ context: PromptContext) -> Prompt { context == otherContext ? otherPrompt : prompt }
+
+    /// What a run under `set` gives; patches without a source take the other picture's states.
+    func run(
+        _ set: InterventionSet, tokens: Int? = nil, source: PromptContext? = nil, on base: PromptContext? = nil
+    ) throws -> RunOutcome {
+        let base = base ?? context
+        let prepared = try InterventionPreparation(
+            model: model, seed: 0, variant: "v", generates: tokens != nil, defaultSource: source ?? otherContext
+        ).prepare(set, in: base, path: "")
+        let run = ModelRun(model)
+        let sources = try SourceStates(for: [prepared], run: run) { prompt($0) }
+        return try run.run(
+            prompt(base), interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
+            generation: tokens.map { GenerationOptions(maximumTokens: $0, ignoresStopTokens: true) })
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Interventions
+import Jobs
+import Store
+import StrictJSON
+import Testing
+
+/// A job service over a fresh database and the committed reference checkpoints, with a worker at hand.
+struct ServiceFixture {
+    let folder: URL
+    let store: Store
+    let service: JobService
+
+    static let goldens = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Goldens")
+    static let model = "chameleon-tiny"
+
+    init() async throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "narrowgate-jobs-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        store = try Store(path: folder.appending(path: "jobs.sqlite").path)
+        service = JobService(
+            store: store, models: ModelLibrary(directories: [Self.goldens]), queue: try await JobQueue(store: store),
+            engine: EngineThread())
+    }
+
+    /// Runs `body` beside a worker and removes everything afterwards.
+    static func run(_ body: (ServiceFixture) async throws -> Void) async throws {
+        let fixture = try await ServiceFixture()
+        let worker = Worker(
+            queue: fixture.service.queue, engine: fixture.service.engine, runner: fixture.service.jobRunner)
+        let working = Task { await worker.run() }
+        defer { try? FileManager.default.removeItem(at: fixture.folder) }
+        do {
+            try await body(fixture)
+        } catch {
+            working.cancel()
+            await working.value
+            throw error
+        }
+        working.cancel()
+        await working.value
+    }
+
+    func picture(_ name: String) async throws -> String {
+        let file = Self.goldens.appending(path: "\(Self.model)/\(name)")
+        return try await service.storePicture([UInt8](try Data(contentsOf: file))).digest
+    }
+
+    func plan(_ kind: JobKind, _ request: JSONValue) async throws -> JobPlan {
+        let members = try JSONField(request).object()
+        let specification = try JobSpecification(kind, members, defaultModel: Self.model)
+        try members.finish()
+        return try await service.plan(specification)
+    }
+
+    /// Submits a job, waits for its end, and returns it with its rows.
+    func finish(_ kind: JobKind, _ request: JSONValue) async throws -> (job: JobRecord, rows: [JSONValue]) {
+        let submitted = try await service.submit(try await plan(kind, request))
+        let job = try await service.queue.wait(for: submitted.id)
+        let cells = try await store.cells(CellQuery(job: job.id, limit: 1000)).elements
+        return (job, try cells.map { try JSONParser.parse($0.document) })
+    }
+}
