@@ -37,7 +37,7 @@ import Testing
         let golden = try Golden(name)
         let model = try golden.model()
         let decoder = model.decoder
-        let prompt = try model.prompt(golden.prompt, images: [model.encode(golden.picture("a"))])
+        let prompt = try model.prompt(golden.prompt, images: [model.encode(file: golden.picture("a"))])
         let embeddings = decoder.embed(prompt.embeddingIDs)
         let count = embeddings.rows
         var whole = KVCache(configuration: decoder.configuration)

@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import Imaging
 import Models
 import Numerics
 import StrictJSON
@@ -51,9 +50,10 @@ struct Golden {
 
     func model() throws -> VisionLanguageModel { try VisionLanguageModel(directory: directory, name: name) }
 
-    func picture(_ key: String) throws -> Picture {
+    /// The file of picture `a` or `b`.
+    func picture(_ key: String) throws -> [UInt8] {
         let file = try #require(reference["images"]?[key]?.stringValue)
-        return try Picture(decoding: Array(Data(contentsOf: directory.appending(path: file))))
+        return Array(try Data(contentsOf: directory.appending(path: file)))
     }
 
     var prompt: String { reference["prompt"]?.stringValue ?? "" }

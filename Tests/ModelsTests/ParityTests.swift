@@ -1,5 +1,4 @@
 import Foundation
-import Imaging
 import Models
 import Numerics
 import Testing
@@ -40,7 +39,7 @@ final class Recorder: ForwardHooks {
         let golden = try Golden(name)
         let model = try golden.model()
         for (key, prefix) in [("a", ""), ("b", "b.")] {
-            let image = try model.encode(golden.picture(key))
+            let image = try model.encode(file: golden.picture(key))
             #expect(image.pixelValues == (try golden.floats("\(prefix)pixel_values")), "\(name): picture \(key)")
             #expect(image.codes == (try golden.integers("\(prefix)vq.codes")))
             #expect(image.tokenIDs == (try golden.integers("\(prefix)vq.token_ids")))
@@ -67,7 +66,7 @@ final class Recorder: ForwardHooks {
     func prefill(name: String) throws {
         let golden = try Golden(name)
         let model = try golden.model()
-        let prompt = try model.prompt(golden.prompt, images: [model.encode(golden.picture("a"))])
+        let prompt = try model.prompt(golden.prompt, images: [model.encode(file: golden.picture("a"))])
         #expect(prompt.inputIDs == (try golden.integers("input_ids")))
 
         let recorder = Recorder()
@@ -92,7 +91,7 @@ final class Recorder: ForwardHooks {
     func greedy(name: String) throws {
         let golden = try Golden(name)
         let model = try golden.model()
-        let prompt = try model.prompt(golden.prompt, images: [model.encode(golden.picture("a"))])
+        let prompt = try model.prompt(golden.prompt, images: [model.encode(file: golden.picture("a"))])
         let expected = try golden.greedy("clean")
         #expect(try continued(model, prompt, tokens: expected.count, hooks: nil) == expected)
     }
@@ -103,7 +102,7 @@ final class Recorder: ForwardHooks {
     func knockout(name: String, variant: String) throws {
         let golden = try Golden(name)
         let model = try golden.model()
-        let prompt = try model.prompt(golden.prompt, images: [model.encode(golden.picture("a"))])
+        let prompt = try model.prompt(golden.prompt, images: [model.encode(file: golden.picture("a"))])
         let eoi = try golden.position("eoi")
         let cut = EdgeCut(key: eoi, queriesAfter: eoi, masks: variant.hasSuffix("pre"))
         var cache = KVCache(configuration: model.decoder.configuration)
@@ -118,7 +117,7 @@ final class Recorder: ForwardHooks {
     func patch(name: String) throws {
         let golden = try Golden(name)
         let model = try golden.model()
-        let prompt = try model.prompt(golden.prompt, images: [model.encode(golden.picture("a"))])
+        let prompt = try model.prompt(golden.prompt, images: [model.encode(file: golden.picture("a"))])
         let eoi = try golden.position("eoi")
         let width = model.decoder.configuration.hidden
         for layer in 0..<model.decoder.configuration.layers {
