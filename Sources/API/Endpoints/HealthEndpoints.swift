@@ -1,7 +1,10 @@
 import HTTPServer
 import HTTPTypes
+import Interventions
 import Jobs
 import Models
+import Store
+import StrictJSON
 import Synchronization
 
 /// `/livez` and `/readyz`, for whoever watches the process.
@@ -27,10 +30,10 @@ final class HealthEndpoints: Sendable {
         try call.request.target.members().finish()
         let model = try loadedModel()
         _ = try await jobs.store.newestJob()
-        let isFinite = try await jobs.engine.run(.interactive) { _ in
-            var cache = KVCache(configuration: model.decoder.configuration)
-            let states = try model.decoder.forward(model.decoder.embed([0]), cache: &cache, hooks: nil)
-            return states.elements.allSatisfy(\.isFinite)
+        let isFinite = try await jobs.engine.run(.interactive) { boundary in
+            let outcome = try ModelRun(model, boundary: { try boundary.pass() }).run(
+                try model.prompt("a", imageCount: 0))
+            return outcome.nextToken.probabilities.allSatisfy(\.isFinite)
         }
         guard isFinite else { throw Problem(.notReady, "the model \(model.name) computes numbers that are not finite") }
         return Response(
