@@ -178,7 +178,9 @@ extension EventLoop {
                     session.expire(now: now)
                     pump(connection)
                 }
-            case .lingering where waited > limits.lingerTimeout.nanoseconds: destroy(connection)
+            case .lingering where waited > limits.lingerTimeout.nanoseconds,
+                .lingering where isShuttingDown && waited > 1_000_000_000:
+                destroy(connection)
             default: break
             }
         }

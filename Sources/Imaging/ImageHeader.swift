@@ -40,7 +40,8 @@ package struct ImageHeader: Sendable, Equatable {
         try limits.check(width: storedWidth, height: storedHeight)
         guard scans <= max(1, limits.scannedPixels / (storedWidth * storedHeight)) else {
             throw ImagingError(
-                .tooLarge, "the JPEG has \(scans) scans over \(storedWidth)×\(storedHeight) pixels: save it as baseline")
+                .tooLarge,
+                "the JPEG has \(scans) scans over \(storedWidth)×\(storedHeight) pixels: save it as baseline")
         }
     }
 

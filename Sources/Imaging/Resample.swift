@@ -38,8 +38,7 @@ package enum ResampleFilter: Int, Sendable, CaseIterable {
 
 /// The weights of one axis: for each output position, where its input pixels begin and their weights in fixed point.
 ///
-/// Pillow's arithmetic: weights are computed and normalised in double precision, then rounded to 22 fractional bits
-/// (`Resample.c`, `precompute_coeffs` and `normalize_coeffs_8bpc`; described in shared form by the goldens' script).
+/// Pillow's arithmetic: weights are computed and normalised in double precision, then rounded to 22 fractional bits.
 struct ResampleWeights {
     static let fractionBits: Int32 = 22
 

@@ -90,16 +90,16 @@ struct AddedTokens: Sendable {
             var start = range.lowerBound
             var stop = range.upperBound
             if token.stripsLeft {
-                while start > done, case let (scalar, before) = text.scalar(before: start),
-                    scalar.properties.isWhitespace
-                {
+                while start > done {
+                    let (scalar, before) = text.scalar(before: start)
+                    guard scalar.properties.isWhitespace else { break }
                     start = before
                 }
             }
             if token.stripsRight {
-                while stop < text.endIndex, case let (scalar, next) = text.scalar(at: stop),
-                    scalar.properties.isWhitespace
-                {
+                while stop < text.endIndex {
+                    let (scalar, next) = text.scalar(at: stop)
+                    guard scalar.properties.isWhitespace else { break }
                     stop = next
                 }
             }

@@ -53,7 +53,9 @@ struct PostProcessor: Sendable {
             }
             try members.finish()
         }
-        guard seenText else { throw JSONError(.invalidValue, at: fields.path, "the template leaves out sequence \"A\"") }
+        guard seenText else {
+            throw JSONError(.invalidValue, at: fields.path, "the template leaves out sequence \"A\"")
+        }
         prefix = before + prefix
         suffix += after
     }

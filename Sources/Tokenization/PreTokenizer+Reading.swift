@@ -34,7 +34,8 @@ extension PreTokenizer {
             steps = [.byteLevel(addPrefixSpace: addPrefixSpace, pattern: pattern)]
         case let name:
             throw type.invalid(
-                "the pre-tokenizer \"\(name)\" is not supported; Sequence, Split, Digits, Punctuation and ByteLevel are")
+                "the pre-tokenizer \"\(name)\" is not supported; "
+                    + "Sequence, Split, Digits, Punctuation and ByteLevel are")
         }
         try fields.finish()
         return steps

@@ -42,7 +42,8 @@ import Testing
         let width = try #require(golden["width"]?.integerValue)
         let height = try #require(golden["height"]?.integerValue)
         let recipe = try recipe(
-            #""do_resize":false,"crop_size":{"width":\#(width),"height":\#(height)},"do_rescale":false,"do_normalize":false"#)
+            #""do_resize":false,"crop_size":{"width":\#(width),"height":\#(height)},"#
+                + #""do_rescale":false,"do_normalize":false"#)
         let pixels = try recipe.pixels(of: source())
         #expect(pixels.shape == [3, height, width])
         var interleaved: [UInt8] = []

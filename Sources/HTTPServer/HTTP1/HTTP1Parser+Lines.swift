@@ -11,7 +11,8 @@ extension HTTP1Parser {
     ///   - limit: the longest line allowed, in bytes.
     ///   - wrong: the reason given for a byte that may not stand in such a line.
     ///   - tooLong: the reason given for a line over `limit`.
-    mutating func line(_ limit: Int, _ wrong: Refusal.Reason, _ tooLong: Refusal.Reason) throws(Refusal) -> Range<Int>? {
+    mutating func line(_ limit: Int, _ wrong: Refusal.Reason, _ tooLong: Refusal.Reason) throws(Refusal) -> Range<Int>?
+    {
         let start = at
         let from = scanned
         let scan = buffer.withUnsafeBufferPointer { bytes in

@@ -127,6 +127,9 @@ package struct HTTP1Parser: Sendable {
                 guard let line = try line(longest, .badChunk, .badChunk) else { return nil }
                 let size = try HTTP1Chunk.size(buffer[line])
                 extensionBytes += size.extensionBytes
+                guard extensionBytes <= limits.chunkExtensions else {
+                    throw Refusal(.badChunk, "there are too many chunk extensions")
+                }
                 startSection()
                 state = size.value == 0 ? .trailers : .chunk(remaining: size.value)
             case .chunk(let remaining):

@@ -16,7 +16,6 @@ extension HTTP2Session {
         nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, onInvalidHeader)
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, onFrame)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onData)
-        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onFrameSent)
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
         var session: OpaquePointer?
         nghttp2_session_server_new(&session, callbacks, nil)
@@ -77,22 +76,12 @@ extension HTTP2Session {
 
     private static let onData: nghttp2_on_data_chunk_recv_callback = { _, _, identifier, data, count, context in
         guard let session = from(context) else { return stop }
-        guard let stream = session.streams[identifier], !stream.isReceived else { return 0 }
-        session.received(UnsafeBufferPointer(start: data, count: count), on: stream)
-        return 0
-    }
-
-    private static let onFrameSent: nghttp2_on_frame_send_callback = { _, frame, context in
-        guard let session = from(context), let frame else { return stop }
-        let header = frame.pointee.hd
-        let type = UInt32(header.type)
-        // A refused upload need not go on: RFC 9113 §8.1 has NO_ERROR for it, after the answer.
-        if type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue,
-            header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
-            session.streams[header.stream_id]?.isRefused == true
-        {
-            session.reset(header.stream_id, NGHTTP2_NO_ERROR)
+        guard let stream = session.streams[identifier] else { return 0 }
+        guard !stream.isReceived else {
+            session.drop(count, of: stream)
+            return 0
         }
+        session.received(UnsafeBufferPointer(start: data, count: count), on: stream)
         return 0
     }
 
@@ -131,6 +120,12 @@ extension HTTP2Session {
             return refuse(stream, .noRoomForContent)
         }
         stream.content.append(contentsOf: bytes)
+    }
+
+    /// Lets a refused client go on for a while, as over HTTP/1.1: some see a reset before the answer.
+    private func drop(_ count: Int, of stream: HTTP2Stream) {
+        stream.dropped += count
+        if stream.dropped > limits.lingerBytes { reset(stream.identifier, NGHTTP2_NO_ERROR) }
     }
 
     private func contentComplete(_ stream: HTTP2Stream) {

@@ -187,6 +187,11 @@ package final class HTTP2Session {
                 if now > stream.opened + allowed {
                     refuse(stream, Refusal(.contentTimeout, "the content of the request did not arrive in time"))
                 }
+            } else if stream.isRefused, stream.pendingOutput == 0,
+                now > stream.progressed + limits.lingerTimeout.nanoseconds
+            {
+                // The answer is out; RFC 9113 §8.1 has NO_ERROR for what need not go on.
+                reset(stream.identifier, NGHTTP2_NO_ERROR)
             } else if stream.pendingOutput > 0, now > stream.progressed + limits.writeTimeout.nanoseconds {
                 reset(stream.identifier, NGHTTP2_CANCEL)
             }

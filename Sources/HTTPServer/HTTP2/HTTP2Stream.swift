@@ -10,8 +10,9 @@ final class HTTP2Stream {
     var isReceived = false
     /// An answer was begun; a second one never is.
     var isAnswered = false
-    /// The answer refuses the request: the stream is reset once it is out.
+    /// The answer refuses the request: what still comes of it is dropped for a while, then reset.
     var isRefused = false
+    var dropped = 0
 
     /// Answer bytes waiting for flow control, from `outputOffset` on.
     var output: [UInt8] = []

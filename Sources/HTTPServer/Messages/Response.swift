@@ -27,7 +27,8 @@ package struct Response: Sendable {
     /// An answer in plain text.
     package init(status: HTTPResponse.Status = .ok, text: String) {
         self.init(
-            status: status, headerFields: [.contentType: "text/plain; charset=utf-8"], content: .bytes(Array(text.utf8)))
+            status: status, headerFields: [.contentType: "text/plain; charset=utf-8"], content: .bytes(Array(text.utf8))
+        )
     }
 
     /// Whether this status is answered without content (RFC 9110 §6.4.1).

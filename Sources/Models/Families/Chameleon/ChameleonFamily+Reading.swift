@@ -1,0 +1,58 @@
+import Checkpoints
+import Foundation
+import StrictJSON
+import Tokenization
+
+extension ChameleonFamily {
+    /// Reads a folder's decoder, encoder and vocabulary.
+    ///
+    /// - Parameter reader: the folder's `config.json`.
+    /// - throws: `CheckpointError` or ``ModelError`` that names the file, field or tensor.
+    static func read(
+        _ reader: ConfigurationReader, checkpoint: Checkpoint, tokenizer: Tokenizer, directory: URL
+    ) throws -> (decoder: Decoder, family: ChameleonFamily) {
+        let configuration = try ChameleonConfiguration(reader)
+        guard tokenizer.vocabularySize <= configuration.decoder.vocabulary else {
+            throw ModelError(
+                .configuration, at: "tokenizer.json",
+                "has ids up to \(tokenizer.vocabularySize - 1), but vocab_size is \(configuration.decoder.vocabulary)")
+        }
+        let processor = try settings("processor_config.json", in: directory)
+        let vocabulary = try ChameleonVocabulary(
+            configuration, tokenizer: tokenizer,
+            tokenizerSettings: try settings("tokenizer_config.json", in: directory), processorSettings: processor)
+        if let length = processor["image_seq_length"], length != .integer(configuration.vq.codesPerImage) {
+            throw ModelError(
+                .configuration, at: "processor_config.json: image_seq_length",
+                "is \(length.text), but the encoder makes \(configuration.vq.codesPerImage) codes")
+        }
+        let tensors = TensorReader(checkpoint)
+        let family = ChameleonFamily(
+            configuration, vocabulary: vocabulary,
+            encoder: try VQEncoder(tensors, configuration.vq, prefix: "model.vqmodel"),
+            stopTokenIDs: try stopTokens(configuration, in: directory))
+        let decoder = Decoder(
+            configuration: configuration.decoder,
+            weights: try DecoderWeights(tensors, configuration.decoder, tied: configuration.tiedHead),
+            maskedTokenIDs: Array(vocabulary.imageTokenIDs))
+        return (decoder, family)
+    }
+
+    /// A settings file as an object; an empty one where the folder does not have it.
+    private static func settings(_ file: String, in directory: URL) throws -> JSONValue {
+        let path = directory.appending(path: file).path
+        guard FileManager.default.fileExists(atPath: path) else { return .object(JSONObject()) }
+        let value = try ConfigurationReader.parse(path)
+        guard case .object = value else { throw ModelError(.configuration, at: file, "must be a JSON object") }
+        return value
+    }
+
+    /// `eos_token_id` of `generation_config.json`, which generation obeys first, else of `config.json`.
+    private static func stopTokens(_ configuration: ChameleonConfiguration, in directory: URL) throws -> Set<Int> {
+        let path = directory.appending(path: "generation_config.json").path
+        guard FileManager.default.fileExists(atPath: path) else { return Set(configuration.endTokenIDs) }
+        let reader = try ConfigurationReader(path: path)
+        return Set(
+            try EndTokens.read(reader, vocabulary: configuration.decoder.vocabulary) ?? configuration.endTokenIDs)
+    }
+}

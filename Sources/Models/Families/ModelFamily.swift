@@ -1,0 +1,29 @@
+import Foundation
+
+/// What a family adds to the decoder that all share: its pictures, its prompts and where things are in them.
+protocol ModelFamily: Sendable {
+    /// The family's name on the wire, as `chameleon`.
+    static var name: String { get }
+    /// What stands for a picture in a prompt's text.
+    var placeholder: String { get }
+    /// Token ids that stand for parts of pictures and never for text.
+    var imageTokenIDs: Set<Int> { get }
+    /// Token ids that end generation.
+    var stopTokenIDs: Set<Int> { get }
+    var presets: [PromptPreset] { get }
+    /// Pixels of a picture's side, as the encoder reads it.
+    var resolution: Int { get }
+
+    /// What the placeholder of one picture is spelt out as before tokenizing.
+    var imageText: String { get }
+
+    /// Finds the pictures of a tokenized prompt.
+    ///
+    /// - throws: ``ModelError`` of kind `prompt` where the tokens are not those of `images` whole pictures.
+    func layout(of ids: [Int], bos: Int?, images: Int) throws -> PromptLayout
+
+    /// The codes and tokens of a normalised picture, `[3, height, width]`.
+    ///
+    /// - Parameter boundary: called every so often; throwing abandons the work.
+    func encode(pixelValues: [Float], boundary: (() throws -> Void)?) throws -> EncodedImage
+}

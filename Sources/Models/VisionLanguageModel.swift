@@ -1,0 +1,117 @@
+import Checkpoints
+package import Foundation
+package import Imaging
+import Synchronization
+package import Tokenization
+
+/// A loaded checkpoint: decoder, tokenizer, and the family's way with pictures and prompts.
+///
+/// Everything is read and validated at once; what follows only computes. Its weights are immutable, so it may be
+/// shared; the engine's thread should be the one that calls ``decoder`` and ``encode(pixelValues:boundary:)``.
+package final class VisionLanguageModel: Sendable {
+    /// What it is called on the wire: its folder's name.
+    package let name: String
+    /// The family's name, as `chameleon`.
+    package let family: String
+    package let directory: URL
+    package let decoder: Decoder
+    package let tokenizer: Tokenizer
+    /// The family's prompts, overridden and extended by the folder's `narrowgate.json`, in order.
+    package let presets: [PromptPreset]
+    /// Token ids that end generation.
+    package let stopTokenIDs: Set<Int>
+    /// Token ids that stand for parts of pictures; their logits are masked in text.
+    package let imageTokenIDs: Set<Int>
+    /// What stands for a picture in a prompt's text, as `<image>`.
+    package let placeholder: String
+
+    let parts: any ModelFamily
+    /// How a picture becomes the numbers that the encoder reads.
+    private let recipe: PreprocessingRecipe
+    private let checkpoint: Checkpoint
+    private let fingerprintCache: URL?
+    private let knownFingerprint = Mutex<String?>(nil)
+
+    /// Loads the checkpoint in `directory`.
+    ///
+    /// - Parameters:
+    ///   - name: what it is to be called.
+    ///   - fingerprintCache: the file that remembers digests of large files; `nil` remembers nothing.
+    /// - throws: `CheckpointError`, `TokenizationError` or ``ModelError`` that names the file, field or tensor.
+    package init(directory: URL, name: String, fingerprintCache: URL? = nil) throws {
+        let reader = try ConfigurationReader(path: directory.appending(path: "config.json").path)
+        family = try reader.string("model_type", oneOf: [ChameleonFamily.name])
+        checkpoint = try Checkpoint(directory: directory.path)
+        tokenizer = try Tokenizer(path: directory.appending(path: "tokenizer.json").path)
+        let chameleon = try ChameleonFamily.read(
+            reader, checkpoint: checkpoint, tokenizer: tokenizer, directory: directory)
+        (decoder, parts) = (chameleon.decoder, chameleon.family)
+        recipe = try Self.recipe(in: directory, resolution: parts.resolution)
+        presets = try PromptPreset.presets(of: parts.presets, in: directory)
+        stopTokenIDs = parts.stopTokenIDs
+        imageTokenIDs = parts.imageTokenIDs
+        placeholder = parts.placeholder
+        self.name = name
+        self.directory = directory
+        self.fingerprintCache = fingerprintCache
+    }
+
+    /// The number of stored elements, over all tensors.
+    package var parameterCount: Int { checkpoint.parameterCount }
+
+    /// The bytes that all tensors take in the checkpoint's files.
+    package var byteCount: Int {
+        checkpoint.shards.reduce(0) { total, shard in
+            total + shard.tensors.reduce(0) { $0 + $1.shape.reduce($1.type.byteCount, *) }
+        }
+    }
+
+    /// `sha256:` and the digest of configuration, tokenizer, preprocessor and weights.
+    ///
+    /// The first call may read the whole checkpoint, where the cache does not know its files: not for start-up.
+    package func fingerprint() throws -> String {
+        if let known = knownFingerprint.withLock({ $0 }) { return known }
+        let computed = try checkpoint.fingerprint(cache: DigestCache(path: fingerprintCache?.path))
+        knownFingerprint.withLock { $0 = computed }
+        return computed
+    }
+
+    /// The folder's preprocessing, which must end at the size that the encoder reads.
+    private static func recipe(in directory: URL, resolution: Int) throws -> PreprocessingRecipe {
+        let file = "preprocessor_config.json"
+        let content: Data
+        do {
+            content = try Data(contentsOf: directory.appending(path: file))
+        } catch {
+            throw ModelError(.configuration, at: file, "cannot be read: it says how pictures are scaled")
+        }
+        let recipe: PreprocessingRecipe
+        do { recipe = try PreprocessingRecipe(json: [UInt8](content)) } catch {
+            throw ModelError(.configuration, at: file, error.description)
+        }
+        let size = recipe.outputSize(width: 2 * resolution, height: 3 * resolution)
+        guard size == (resolution, resolution) else {
+            throw ModelError(
+                .configuration, at: file,
+                "makes pictures of \(size.width)×\(size.height), but the encoder reads \(resolution)×\(resolution) (vq_config.resolution)"
+            )
+        }
+        return recipe
+    }
+
+    /// The codes and token ids of a picture: scaled and normalised as `preprocessor_config.json` says, then encoded.
+    ///
+    /// - Parameter boundary: called every so often; throwing abandons the work.
+    package func encode(_ picture: Picture, boundary: (() throws -> Void)? = nil) throws -> EncodedImage {
+        let pixels: PreprocessingRecipe.Pixels
+        do { pixels = try recipe.pixels(of: picture) } catch { throw ModelError(.image, error.description) }
+        return try encode(pixelValues: pixels.values, boundary: boundary)
+    }
+
+    /// The codes and token ids of a normalised picture, `[3, height, width]`.
+    ///
+    /// - Parameter boundary: called every so often; throwing abandons the work.
+    package func encode(pixelValues: [Float], boundary: (() throws -> Void)? = nil) throws -> EncodedImage {
+        try parts.encode(pixelValues: pixelValues, boundary: boundary)
+    }
+}

@@ -1,0 +1,9 @@
+import Foundation
+
+/// Runs `work`, which may wait, on a thread of its own: handlers under test need the threads that
+/// tasks share.
+func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
+    }
+}
