@@ -30,6 +30,13 @@ package struct ModelRun {
         self.boundary = boundary
     }
 
+    /// What a run writes down as it goes (``Trace``).
+    struct Recording {
+        let tensors: Set<TraceTensor>
+        /// Takes values of a tensor from an element on, row-major.
+        let record: (TraceTensor, Int, [Float]) throws -> Void
+    }
+
     /// One run.
     ///
     /// - Parameters:
@@ -42,12 +49,30 @@ package struct ModelRun {
         generation options: GenerationOptions? = nil, capture: RunHooks.CaptureRequest = .init(),
         onToken: (GeneratedToken) -> Void = { _ in }
     ) throws -> RunOutcome {
+        try run(
+            prompt, interventions: interventions, sourceStates: sourceStates, generation: options, capture: capture,
+            recording: nil, onToken: onToken)
+    }
+
+    /// One run, written down.
+    func run(
+        _ prompt: Prompt, interventions: ResolvedInterventions, sourceStates: [[Int: Matrix]],
+        generation options: GenerationOptions?, capture: RunHooks.CaptureRequest = .init(), recording: Recording?,
+        onToken: (GeneratedToken) -> Void = { _ in }
+    ) throws -> RunOutcome {
         let decoder = model.decoder
         let hooks = RunHooks(
             interventions, sourceStates: sourceStates, promptTokens: prompt.layout.tokens,
             layers: decoder.configuration.layers, capture: capture, boundary: boundary)
         var cache = KVCache(configuration: decoder.configuration)
-        let states = try decoder.forward(decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks)
+        let recorder = recording.map {
+            RecordingHooks(
+                acting: hooks, configuration: decoder.configuration, tokens: prompt.layout.tokens, tensors: $0.tensors,
+                record: $0.record)
+        }
+        let states = try decoder.forward(
+            decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: recorder ?? hooks)
+        try recorder?.finish { decoder.logits(states) }
         let nextToken = distribution(after: states)
         var generation: Generation?
         if let options {

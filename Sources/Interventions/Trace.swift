@@ -1,0 +1,112 @@
+package import Models
+import Numerics
+
+/// One run of a model on one prompt with one picture, written down tensor by tensor (design §7).
+///
+/// Made first, so that everything that cannot be done is known before anything is computed; then run:
+///
+/// ```swift
+/// let trace = try Trace(.preset("caption", question: nil), image: digest, on: model, interventions: set)
+/// let layout = try trace.layout(image: encoded)
+/// try trace.run(images: { _ in encoded }, sink)
+/// ```
+///
+/// The tensors cover the prompt's tokens. Values reach the sink as the pass makes them, so that a trace of several
+/// gigabytes is never held.
+package struct Trace {
+    package let model: VisionLanguageModel
+    package let context: PromptContext
+    /// How many tokens are generated, greedily and through end-of-sequence tokens.
+    package let generatedTokens: Int
+    /// What is written.
+    package let tensors: [TraceTensor]
+    private let prepared: PreparedInterventions
+
+    /// Where a trace's values go. Elements are row-major and come in pieces; each comes once.
+    package protocol Sink {
+        func write(_ values: [Float], to tensor: TraceTensor, at element: Int) throws
+        func write(_ values: [Int32], to tensor: TraceTensor) throws
+    }
+
+    /// Lays the run out.
+    ///
+    /// - Parameters:
+    ///   - image: what the picture is called, which decides random draws; ``run(images:_:)`` asks for it by that name.
+    ///   - sourceImage: the picture whose clean run at the same prompt gives patches without a `source` their states.
+    ///   - generatedTokens: 0 generates nothing.
+    ///   - tensors: what is to be written; `generated_ids` is left out where nothing is generated.
+    /// - throws: ``InterventionError`` naming the field that cannot be done.
+    package init(
+        _ prompt: PromptRequest, image: String, sourceImage: String? = nil, on model: VisionLanguageModel,
+        interventions: InterventionSet = InterventionSet(), generatedTokens: Int = 0,
+        tensors: [TraceTensor] = TraceTensor.allCases
+    ) throws(InterventionError) {
+        self.model = model
+        self.generatedTokens = generatedTokens
+        self.tensors = tensors.filter { $0 != .generatedIDs || generatedTokens > 0 }
+        context = try PromptContext(prompt, image: image, on: model, path: "prompt")
+        let limit = model.decoder.configuration.maximumPositions
+        guard context.layout.tokens + max(0, generatedTokens - 1) <= limit else {
+            throw InterventionError(
+                .promptTooLong, at: "tokens",
+                "the prompt has \(context.layout.tokens) tokens and \(generatedTokens) are to follow; \(model.name) takes \(limit)"
+            )
+        }
+        prepared = try InterventionPreparation(
+            model: model, seed: 0, variant: "trace", generates: generatedTokens > 0,
+            defaultSource: sourceImage.map { [context] in context.showing($0) }
+        ).prepare(interventions, in: context, path: "")
+    }
+
+    /// The tensors and their shapes, in the order of ``tensors``.
+    ///
+    /// - Parameter image: the picture of the prompt.
+    package func layout(image: EncodedImage) throws -> [(tensor: TraceTensor, shape: [Int])] {
+        let prompt = try model.prompt(context.text, images: [image])
+        return tensors.map {
+            (
+                tensor: $0,
+                shape: $0.shape(
+                    model.decoder.configuration, prompt: prompt, image: image, generated: generatedTokens)
+            )
+        }
+    }
+
+    /// Computes the run, sources of patches first.
+    ///
+    /// - Parameter images: the encoded picture of a name; asked for the prompt's and for those of source runs.
+    /// - Returns: what the interventions did.
+    /// - throws: what `images` and the sink throw.
+    @discardableResult
+    package func run(images: (String) throws -> EncodedImage, _ sink: some Sink) throws -> Receipt {
+        func prompt(_ context: PromptContext) throws -> Prompt {
+            try model.prompt(context.text, images: [try images(context.image)])
+        }
+        let image = try images(context.image)
+        let prompt = try model.prompt(context.text, images: [image])
+        try write(prompt, image, to: sink)
+        let run = ModelRun(model)
+        let sources = try SourceStates(for: [prepared], run: run) { try prompt($0) }
+        let outcome = try run.run(
+            prompt, interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
+            generation: generatedTokens > 0
+                ? GenerationOptions(maximumTokens: generatedTokens, ignoresStopTokens: true) : nil,
+            recording: ModelRun.Recording(tensors: Set(tensors)) { try sink.write($2, to: $0, at: $1) })
+        if tensors.contains(.generatedIDs), let generation = outcome.generation {
+            try sink.write(generation.tokens.map { Int32($0.token.id) }, to: .generatedIDs)
+        }
+        return outcome.receipt
+    }
+
+    private func write(_ prompt: Prompt, _ image: EncodedImage, to sink: some Sink) throws {
+        for tensor in tensors {
+            switch tensor {
+            case .inputIDs: try sink.write(prompt.inputIDs.map(Int32.init), to: tensor)
+            case .pixelValues: try sink.write(image.pixelValues, to: tensor, at: 0)
+            case .codes: try sink.write(image.codes.map(Int32.init), to: tensor)
+            case .codeTokenIDs: try sink.write(image.tokenIDs.map(Int32.init), to: tensor)
+            default: break
+            }
+        }
+    }
+}
