@@ -37,7 +37,8 @@ final class Laboratory: Sendable {
     }()
 
     static func temporaryFolder(_ name: String) -> URL {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "narrowgate-api-\(name)-\(UUID().uuidString)")
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "narrowgate-api-\(name)-\(UUID().uuidString)")
         try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         return folder
     }

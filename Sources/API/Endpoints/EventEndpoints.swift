@@ -23,7 +23,8 @@ struct EventEndpoints: Sendable {
         var last = 0
         if let text = call.request.headerFields[.lastEventID], !text.isEmpty {
             guard let number = Int(text), number >= 0 else {
-                throw Problem(.invalidValue, field: "Last-Event-ID", "\"\(text.prefix(60))\" is no event's id, a number")
+                throw Problem(
+                    .invalidValue, field: "Last-Event-ID", "\"\(text.prefix(60))\" is no event's id, a number")
             }
             last = number
         }
