@@ -68,6 +68,9 @@ final class Laboratory: Sendable {
         [UInt8](try Data(contentsOf: root.appending(path: "Tests/Goldens/chameleon-tiny/\(name)")))
     }
 
+    /// The id that these bytes have as a picture.
+    static func digest(_ file: [UInt8]) throws -> String { try ContentDigest.of(file) }
+
     // MARK: Requests
 
     func get(_ target: String, _ fields: HTTPFields = [:]) async throws -> Answer {

@@ -51,7 +51,7 @@ import Testing
         #expect([200, 503].contains(try await curl("/readyz").status))
         #expect(try await curl("/v1/jobs", "-I").status == 200)
         #expect(try await curl("/v1/jobs", "-X", "OPTIONS").status == 204)
-        await curl.service.stop()
+        await curl.stop()
     }
 
     @Test("hostile requests are answered, and the next one is served", arguments: Speech.allCases)
@@ -77,7 +77,7 @@ import Testing
         try Data(pngBomb).write(to: bomb)
         #expect(try await curl("/v1/captions", "--data-binary", "@\(bomb.path)").status == 422)
         #expect(try await curl("/livez").json == ["status": "alive"])
-        await curl.service.stop()
+        await curl.stop()
     }
 
     @Test("a stop ends followers of jobs, keeps what was acknowledged, and frees the database")
@@ -88,7 +88,7 @@ import Testing
         let ended = try await second(path, "-H", "Prefer: wait=60")
         #expect(ended.json["status"] == "succeeded", "\(ended.text)")
         #expect(try await second(path + "/results").json["data"]?.arrayValue?.count == 3)
-        await second.service.stop()
+        await second.stop()
     }
 
     /// The path of a job that a service took before it was stopped.
@@ -126,6 +126,12 @@ struct Curl: Sendable {
             database: folder.appending(path: "narrowgate.sqlite").path, modelDirectories: [Laboratory.modelFolder])
         configuration.shutdownGrace = .seconds(5)
         return Curl(service: try await Service.start(configuration), folder: folder, speech: speech)
+    }
+
+    /// Stops the service and removes its database.
+    func stop() async {
+        await service.stop()
+        try? FileManager.default.removeItem(at: folder)
     }
 
     struct Answer: Sendable {
