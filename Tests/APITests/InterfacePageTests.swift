@@ -44,8 +44,8 @@ import Testing
         switch value {
         case .array(let elements): return .array(elements.prefix(1).map { trimmed($0) })
         case .object(let object):
-            let members = ["presets", "variants"].contains(name) ? Array(object.members.prefix(1)) : Array(object.members)
-            return .object(JSONObject(members.map { ($0, trimmed($1, in: $0)) }))
+            let count = ["presets", "variants"].contains(name) ? 1 : object.count
+            return .object(JSONObject(object.members.prefix(count).map { ($0, trimmed($1, in: $0)) }))
         case .string(let text) where text.count > 160: return .string(text.prefix(120) + "…")
         default: return value
         }
