@@ -70,7 +70,7 @@ let package = Package(
             ],
             path: "Sources/narrowgate", swiftSettings: strict),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),
         tests("Numerics", ["Numerics"]),
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),

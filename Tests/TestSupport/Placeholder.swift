@@ -1,1 +1,1 @@
-// Replaced
+// Replaced by the first real file of this target.
