@@ -24,7 +24,8 @@ struct CaptionCommand: AsyncParsableCommand {
     @Option(help: "0 takes the likeliest token; more than 0 draws (default: 0).") var temperature: Double?
     @Option(help: "Draws from the likeliest tokens that hold this probability (default: 1).") var topP: Double?
     @Option(help: "Decides what is drawn (default: 0).") var seed: Int?
-    @Option(help: ArgumentHelp("A file with an interventions object.", valueName: "file.json")) var interventions: String?
+    @Option(help: ArgumentHelp("A file with an interventions object.", valueName: "file.json")) var interventions:
+        String?
     @Option(help: "none, brief, or full, which adds the effect at the price of a clean run (default: brief).")
     var receipt: String?
     @OptionGroup var work: WorkOptions

@@ -1,7 +1,7 @@
-import Logging
 import API
 import ArgumentParser
 import Jobs
+import Logging
 import Store
 import StrictJSON
 
@@ -36,7 +36,8 @@ extension JobsCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List jobs, the newest first.")
 
-        @Option(help: "Only those that are queued, running, cancelling, succeeded, failed or cancelled.") var status: String?
+        @Option(help: "Only those that are queued, running, cancelling, succeeded, failed or cancelled.") var status:
+            String?
         @Option(help: "caption, knockout or patch.") var kind: String?
         @Option(help: "How many at most.") var limit = 20
         @OptionGroup var database: DatabaseOptions
@@ -44,7 +45,8 @@ extension JobsCommand {
 
         func validate() throws {
             if let status, JobStatus(rawValue: status) == nil {
-                throw ValidationError("--status must be one of \(JobStatus.allCases.map(\.rawValue).joined(separator: ", ")).")
+                throw ValidationError(
+                    "--status must be one of \(JobStatus.allCases.map(\.rawValue).joined(separator: ", ")).")
             }
             guard (1...1000).contains(limit) else { throw ValidationError("--limit must be 1 to 1000.") }
         }

@@ -27,14 +27,18 @@ struct KnockoutCommand: AsyncParsableCommand {
     @Option(help: "The longest caption, in tokens (default: 60).") var maxTokens: Int?
     @Flag(help: "Compare the next token only.") var noCaption = false
     @Option(help: "Decides random choices (default: 0).") var seed: Int?
-    @Option(help: ArgumentHelp("A file with the whole request, instead of the above; - reads standard input.", valueName: "file.json"))
+    @Option(
+        help: ArgumentHelp(
+            "A file with the whole request, instead of the above; - reads standard input.", valueName: "file.json"))
     var request: String?
     @OptionGroup var work: WorkOptions
 
     func validate() throws {
         if request == nil {
             guard !pictures.isEmpty else { throw ValidationError("give pictures, or --request FILE.json.") }
-            guard variants != nil else { throw ValidationError("give --variants, for example --variants eoi,image_to_text.") }
+            guard variants != nil else {
+                throw ValidationError("give --variants, for example --variants eoi,image_to_text.")
+            }
         } else if !pictures.isEmpty || variants != nil || seed != nil || maxTokens != nil || noCaption {
             throw ValidationError("--request says everything; give pictures, variants, seed and captions there.")
         }
@@ -58,7 +62,8 @@ struct KnockoutCommand: AsyncParsableCommand {
                 .array(
                     pictures.enumerated().map { index, picture in
                         [
-                            "id": .string(pictures.count == 1 ? picture : "\(index) \(picture)"), "image": .string(picture),
+                            "id": .string(pictures.count == 1 ? picture : "\(index) \(picture)"),
+                            "image": .string(picture),
                             "prompt": prompt ?? .null,
                         ]
                     })

@@ -1,9 +1,9 @@
-import Logging
 import API
 import ArgumentParser
 import Foundation
 import Interventions
 import Jobs
+import Logging
 import Models
 import StrictJSON
 
@@ -47,7 +47,8 @@ struct ModelsCommand: AsyncParsableCommand {
             }
             table.add([
                 entry.name + (entry.name == library.defaultName ? " (default)" : ""), summary.family,
-                "\(summary.decoder.layers)", "\(summary.decoder.hidden)", "\(summary.imageTokens)", entry.directory.path,
+                "\(summary.decoder.layers)", "\(summary.decoder.hidden)", "\(summary.imageTokens)",
+                entry.directory.path,
             ])
         }
         return table.lines

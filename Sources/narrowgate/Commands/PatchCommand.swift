@@ -27,12 +27,16 @@ struct PatchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The base's class word.", valueName: "word")) var baseToken: String?
     @Option(help: ArgumentHelp("The source's class word.", valueName: "word")) var sourceToken: String?
     @Flag(help: "Take the first token of class words that have several.") var firstToken = false
-    @Option(help: "each, from_each, or layers separated by commas, one run each; a range such as 2..<5 is patched together.")
+    @Option(
+        help: "each, from_each, or layers separated by commas, one run each; a range such as 2..<5 is patched together."
+    )
     var layers: String?
     @Option(help: "resid_in, attn_in, head_out, attn_out, mlp_out or resid_out (default: resid_in).") var site: String?
     @Option(help: "A role, an index or a range (default: eoi).") var positions: String?
     @OptionGroup var prompt: PromptOptions
-    @Option(help: ArgumentHelp("A file with the whole request, instead of the above; - reads standard input.", valueName: "file.json"))
+    @Option(
+        help: ArgumentHelp(
+            "A file with the whole request, instead of the above; - reads standard input.", valueName: "file.json"))
     var request: String?
     @OptionGroup var work: WorkOptions
 
@@ -53,7 +57,8 @@ struct PatchCommand: AsyncParsableCommand {
         try await work.run(requestModel: given?["model"]?.stringValue) { workplace in
             let request: JSONObject
             if let given { request = given } else { request = try await self.request(in: workplace) }
-            try await work.perform(.patch, try work.naming(request, in: workplace), in: workplace, show: PatchPage.lines)
+            try await work.perform(
+                .patch, try work.naming(request, in: workplace), in: workplace, show: PatchPage.lines)
         }
     }
 

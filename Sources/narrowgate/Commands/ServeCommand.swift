@@ -28,12 +28,14 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("allowed-host"),
-        help: ArgumentHelp("A name under which the server is reached, beside the loopback ones. Repeat for more.", valueName: "name"))
+        help: ArgumentHelp(
+            "A name under which the server is reached, beside the loopback ones. Repeat for more.", valueName: "name"))
     var allowedHosts: [String] = []
 
     @Option(
         name: .customLong("allowed-origin"),
-        help: ArgumentHelp("An origin whose pages may call, such as https://lab.example. Repeat for more.", valueName: "origin"))
+        help: ArgumentHelp(
+            "An origin whose pages may call, such as https://lab.example. Repeat for more.", valueName: "origin"))
     var allowedOrigins: [String] = []
 
     @Option(help: "How many unfinished jobs the queue takes (default: 10000).") var queueLimit: Int?
@@ -75,7 +77,8 @@ struct ServeCommand: AsyncParsableCommand {
         startLogging(settings.logLevel ?? .notice)
         var configuration = ServeConfiguration(
             database: settings.database ?? DatabaseOptions.defaultDatabase,
-            modelDirectories: try ModelFolders.directories(models.folders.isEmpty ? settings.models ?? [] : models.folders))
+            modelDirectories: try ModelFolders.directories(
+                models.folders.isEmpty ? settings.models ?? [] : models.folders))
         configuration.host = settings.host ?? configuration.host
         configuration.port = settings.port ?? 8080
         configuration.digestCache = Installation.digestCache

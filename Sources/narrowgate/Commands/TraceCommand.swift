@@ -1,7 +1,7 @@
-import Logging
 import ArgumentParser
 import Foundation
 import Interventions
+import Logging
 import Models
 import Store
 import StrictJSON
@@ -32,14 +32,22 @@ struct TraceCommand: AsyncParsableCommand {
     @Option(help: "A checkpoint's folder, or a model's name.") var model: String
     @Option(help: "PNG or JPEG.") var image: String
     @Option(help: "The picture that patches without a source take their state from.") var sourceImage: String?
-    @Option(help: ArgumentHelp("A preset's name, or text; without a placeholder in it the picture comes first.", valueName: "preset-or-text"))
+    @Option(
+        help: ArgumentHelp(
+            "A preset's name, or text; without a placeholder in it the picture comes first.",
+            valueName: "preset-or-text"))
     var prompt: String?
-    @Option(help: ArgumentHelp("Text with placeholder and special tokens; nothing is added but what the tokenizer adds.", valueName: "text"))
+    @Option(
+        help: ArgumentHelp(
+            "Text with placeholder and special tokens; nothing is added but what the tokenizer adds.", valueName: "text"
+        ))
     var rawPrompt: String?
-    @Option(help: ArgumentHelp("A file with an interventions object.", valueName: "file.json")) var interventions: String?
+    @Option(help: ArgumentHelp("A file with an interventions object.", valueName: "file.json")) var interventions:
+        String?
     @Option(help: "How many tokens to generate, through end-of-sequence.") var tokens = 0
     @Option(help: "float32 is what there is.") var numberFormat = "float32"
-    @Option(help: ArgumentHelp("The tensors to write, separated by commas (default: all).", valueName: "names")) var only: String?
+    @Option(help: ArgumentHelp("The tensors to write, separated by commas (default: all).", valueName: "names"))
+    var only: String?
     @Option(help: ArgumentHelp("The file to write.", valueName: "file.safetensors")) var output: String
     @OptionGroup var models: ModelOptions
 
@@ -71,7 +79,9 @@ struct TraceCommand: AsyncParsableCommand {
         var set = InterventionSet()
         if let interventions {
             let value = try readJSON(interventions)
-            do { set = try InterventionSet(JSONField(value)) } catch { throw CommandError("\(interventions): \(error)") }
+            do { set = try InterventionSet(JSONField(value)) } catch {
+                throw CommandError("\(interventions): \(error)")
+            }
         }
         var pictures = TracePictures(model)
         try pictures.add(image)

@@ -13,7 +13,8 @@ enum CaptionPage {
         for row in result.rows {
             let text = row["caption"]?["text"]?.stringValue ?? row["caption"]?.stringValue
             table.add([
-                row["input"]?.stringValue ?? "", text ?? row["error"]?["message"]?.stringValue.map { "failed: \($0)" } ?? "",
+                row["input"]?.stringValue ?? "",
+                text ?? row["error"]?["message"]?.stringValue.map { "failed: \($0)" } ?? "",
             ])
         }
         return table.lines

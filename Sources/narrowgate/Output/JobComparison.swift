@@ -14,7 +14,8 @@ struct JobComparison {
 
     /// A column group a job: what the rows of their summaries have in common stands at the left.
     var lines: [String] {
-        let measures = kind == "patch" ? ["accuracy", "flipped", "similarity"] : ["similarity", "caption_agrees", "effect"]
+        let measures =
+            kind == "patch" ? ["accuracy", "flipped", "similarity"] : ["similarity", "caption_agrees", "effect"]
         var titles = [kind == "patch" ? "layer" : "variant"]
         for job in jobs {
             for measure in measures { titles.append(">\(jobs.count > 1 ? "\(job.job.model) " : "")\(measure)") }
@@ -64,8 +65,11 @@ struct JobComparison {
             }
         }
         guard kind == "patch" else { return [] }
-        let accuracy = LayerPlot("accuracy by layer: the patched run prefers the source's token", series("accuracy")).lines
-        let similarity = LayerPlot("similarity by layer: overlap of the patched and the source run", series("similarity")).lines
+        let accuracy = LayerPlot("accuracy by layer: the patched run prefers the source's token", series("accuracy"))
+            .lines
+        let similarity = LayerPlot(
+            "similarity by layer: overlap of the patched and the source run", series("similarity")
+        ).lines
         return accuracy + (accuracy.isEmpty ? [] : [""]) + similarity
     }
 }

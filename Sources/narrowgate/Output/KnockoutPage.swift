@@ -5,7 +5,9 @@ enum KnockoutPage {
     static func lines(_ result: JobRecordRows) -> [String] {
         var lines: [String] = [result.reference]
         if result.rows.count <= JobRecordRows.listLimit {
-            var table = TextTable(["input", "variant", ">layer", ">similarity", ">effect", "top-1 agrees", ">cut mass", "caption"])
+            var table = TextTable([
+                "input", "variant", ">layer", ">similarity", ">effect", "top-1 agrees", ">cut mass", "caption",
+            ])
             for row in result.rows { table.add(entries(row)) }
             lines += table.lines
         }

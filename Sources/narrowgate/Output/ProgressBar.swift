@@ -1,5 +1,5 @@
-import Store
 import Jobs
+import Store
 
 /// How far a job is, in one line that is drawn over itself; nothing at all where nobody looks.
 struct ProgressBar {

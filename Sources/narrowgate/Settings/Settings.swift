@@ -53,7 +53,8 @@ extension Settings {
             guard let text = variable(name) else { return nil }
             guard let value = Int(text), range.contains(value) else {
                 throw CommandError(
-                    "NARROWGATE_\(name) is \"\(text)\"; it must be an integer of \(range.lowerBound) to \(range.upperBound)")
+                    "NARROWGATE_\(name) is \"\(text)\"; it must be an integer of \(range.lowerBound) to \(range.upperBound)"
+                )
             }
             return value
         }

@@ -48,7 +48,8 @@ extension JobSpecification {
 func readJSON(_ path: String) throws(CommandError) -> JSONValue {
     let content: Data
     do {
-        content = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(filePath: path))
+        content =
+            path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(filePath: path))
     } catch {
         throw CommandError("\(path) cannot be read")
     }

@@ -1,6 +1,6 @@
-import Models
 import ArgumentParser
 import Jobs
+import Models
 import StrictJSON
 
 /// How a command's prompt is chosen.
@@ -9,7 +9,9 @@ struct PromptOptions: ParsableArguments {
     var preset: String?
 
     @Option(
-        help: "The prompt's text; the model's image placeholder stands where the picture goes, or the picture comes first.")
+        help:
+            "The prompt's text; the model's image placeholder stands where the picture goes, or the picture comes first."
+    )
     var prompt: String?
 
     @Option(help: "The question, for presets that ask one.")

@@ -1,7 +1,7 @@
-import Logging
-import Store
 import ArgumentParser
 import Jobs
+import Logging
+import Store
 import StrictJSON
 
 /// What the commands that compute share.
