@@ -41,13 +41,15 @@ package struct NextTokenDistribution: Sendable {
     package func logProbability(of id: Int) -> Double { log(probabilities[id]) }
 
     /// Σ min(p, q) (paper-protocol §3.6, `similarity`): 1 for equal distributions, 0 for disjoint ones.
+    ///
+    /// Computed as 1 − ½ Σ |p − q|, which is the same for distributions and exactly 1 for equal ones.
     package func similarity(to other: NextTokenDistribution) -> Double {
-        min(1, zip(probabilities, other.probabilities).reduce(0) { $0 + min($1.0, $1.1) })
+        1 - totalVariation(to: other)
     }
 
     /// ½ Σ |p − q|: exactly 0 when nothing changed.
     package func totalVariation(to other: NextTokenDistribution) -> Double {
-        0.5 * zip(probabilities, other.probabilities).reduce(0) { $0 + abs($1.0 - $1.1) }
+        min(1, 0.5 * zip(probabilities, other.probabilities).reduce(0) { $0 + abs($1.0 - $1.1) })
     }
 
     /// KL(self ‖ other) in nats; infinite where `other` rules out what `self` allows.

@@ -7,6 +7,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+# What the user's own settings say must not change what is shown.
+unset "${!NARROWGATE_@}"
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+sqlite3() { command sqlite3 -init /dev/null "$@"; }
+
 binary=.build/release/narrowgate
 examples=Models/examples
 models=(gate open)

@@ -11,6 +11,8 @@
 #     <!-- answers 422 -->         every request of the block must be answered with that status
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+unset "${!NARROWGATE_@}" # the user's own settings must not matter
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 root=$PWD
 binary=$root/.build/release/narrowgate
 [ -x "$binary" ] || { echo "check: $binary is missing; make build makes it" >&2; exit 1; }
