@@ -40,7 +40,9 @@ package enum ClassToken: Sendable, Equatable {
             return id
         case .text(let text):
             let ids: [Int]
-            do { ids = try model.tokens(of: text) } catch { throw InterventionError(.unknownToken, at: path, "\(error)") }
+            do { ids = try model.tokens(of: text) } catch {
+                throw InterventionError(.unknownToken, at: path, "\(error)")
+            }
             guard let first = ids.first else {
                 throw InterventionError(.unknownToken, at: path, "the text is empty; give a word such as \" circle\"")
             }

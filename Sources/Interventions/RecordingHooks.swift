@@ -1,5 +1,5 @@
 import Models
-package import Numerics
+import Numerics
 
 /// Writes down what a prompt's pass goes through while other hooks act on it.
 ///

@@ -71,7 +71,8 @@ package struct InterventionResolver: Sendable {
         for (at, knockout) in set.knockouts.enumerated() {
             let path = join(path, "knockouts[\(at)]")
             let cut = try resolve(knockout, variantLayer: variantLayer, path: path)
-            let reachesGenerated = cut.queries.generated && generates && cut.layers.count * cut.heads.count > 0
+            let reachesGenerated =
+                cut.queries.generated && generates && cut.layers.count * cut.heads.count > 0
                 && !(cut.keys.prompt.isEmpty && !cut.keys.generated)
             guard cut.promptEdges > 0 || reachesGenerated || set.allowNoop else {
                 throw InterventionError(

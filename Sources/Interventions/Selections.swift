@@ -141,7 +141,11 @@ package enum HeadSelection: Sendable, Equatable {
     case list([LayerSelection.LayerItem])
 
     package init(_ field: JSONField) throws(JSONError) {
-        if case .string("all") = field.value { self = .all } else { self = .list(try LayerSelection.LayerItem.list(field)) }
+        if case .string("all") = field.value {
+            self = .all
+        } else {
+            self = .list(try LayerSelection.LayerItem.list(field))
+        }
     }
 
     package var json: JSONValue {

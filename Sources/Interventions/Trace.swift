@@ -79,14 +79,13 @@ package struct Trace {
     /// - throws: what `images` and the sink throw.
     @discardableResult
     package func run(images: (String) throws -> EncodedImage, _ sink: some Sink) throws -> Receipt {
-        func prompt(_ context: PromptContext) throws -> Prompt {
-            try model.prompt(context.text, images: [try images(context.image)])
-        }
         let image = try images(context.image)
         let prompt = try model.prompt(context.text, images: [image])
         try write(prompt, image, to: sink)
         let run = ModelRun(model)
-        let sources = try SourceStates(for: [prepared], run: run) { try prompt($0) }
+        let sources = try SourceStates(for: [prepared], run: run) {
+            try model.prompt($0.text, images: [try images($0.image)])
+        }
         let outcome = try run.run(
             prompt, interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
             generation: generatedTokens > 0

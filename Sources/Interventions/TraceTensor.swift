@@ -1,4 +1,4 @@
-package import Models
+import Models
 
 /// The tensors of a trace, by their names in the file (design §7; the reference generator's README).
 package enum TraceTensor: String, CaseIterable, Sendable {

@@ -1,0 +1,100 @@
+import API
+import ArgumentParser
+import Foundation
+import Jobs
+import Logging
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve captions, knockouts and patches over HTTP.",
+        discussion: """
+            Prints "listening on http://127.0.0.1:PORT" once it accepts connections, and nothing else, on standard \
+            output; its log goes to standard error. SIGINT or SIGTERM lets requests in progress finish and puts the job \
+            at hand back; a second one ends the process at once. Nothing acknowledged is lost either way.
+
+              narrowgate serve --port 8080
+              curl --data-binary @Models/examples/white-cross.png http://127.0.0.1:8080/v1/captions
+
+            There are no keys yet: whoever reaches the server may use it. It therefore listens on loopback addresses \
+            only, unless told --insecure, and answers only requests whose Host it knows (--allowed-host adds names).
+            """)
+
+    @Option(help: "The address to listen on (default: 127.0.0.1).") var host: String?
+    @Option(help: "The port; 0 lets the system choose one (default: 8080).") var port: UInt16?
+    @OptionGroup var models: ModelOptions
+    @OptionGroup var database: DatabaseOptions
+    @Flag(help: "Listen on an address that other machines reach, although there are no keys.") var insecure = false
+
+    @Option(
+        name: .customLong("allowed-host"),
+        help: ArgumentHelp(
+            "A name under which the server is reached, beside the loopback ones. Repeat for more.", valueName: "name"))
+    var allowedHosts: [String] = []
+
+    @Option(
+        name: .customLong("allowed-origin"),
+        help: ArgumentHelp(
+            "An origin whose pages may call, such as https://lab.example. Repeat for more.", valueName: "origin"))
+    var allowedOrigins: [String] = []
+
+    @Option(help: "How many unfinished jobs the queue takes (default: 10000).") var queueLimit: Int?
+
+    @Option(
+        name: .customLong("shutdown-grace"),
+        help: ArgumentHelp("How long requests in progress may take at the end (default: 10).", valueName: "seconds"))
+    var shutdownGraceSeconds: Int?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical (default: notice).") var logLevel: String?
+
+    func validate() throws {
+        if let queueLimit, !Settings.queueRange.contains(queueLimit) {
+            throw ValidationError("--queue-limit must be 1 to \(Settings.queueRange.upperBound).")
+        }
+        if let shutdownGraceSeconds, !Settings.graceRange.contains(shutdownGraceSeconds) {
+            throw ValidationError("--shutdown-grace must be 0 to \(Settings.graceRange.upperBound) seconds.")
+        }
+        if let logLevel, Logger.Level(rawValue: logLevel) == nil {
+            throw ValidationError("--log-level must be one of \(Logger.Level.names).")
+        }
+    }
+
+    private var flags: Settings {
+        var flags = Settings()
+        flags.host = host
+        flags.port = port
+        flags.allowedHosts = allowedHosts.isEmpty ? nil : allowedHosts
+        flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
+        flags.isInsecure = insecure ? true : nil
+        flags.queueLimit = queueLimit
+        flags.shutdownGraceSeconds = shutdownGraceSeconds
+        flags.logLevel = logLevel.flatMap { Logger.Level(rawValue: $0) }
+        return flags
+    }
+
+    func run() async throws {
+        let settings = try database.settings(flags)
+        startLogging(settings.logLevel ?? .notice)
+        var configuration = ServeConfiguration(
+            database: settings.database ?? DatabaseOptions.defaultDatabase,
+            modelDirectories: try ModelFolders.directories(
+                models.folders.isEmpty ? settings.models ?? [] : models.folders))
+        configuration.host = settings.host ?? configuration.host
+        configuration.port = settings.port ?? 8080
+        configuration.digestCache = Installation.digestCache
+        configuration.allowedHosts = settings.allowedHosts ?? []
+        configuration.allowedOrigins = settings.allowedOrigins ?? []
+        configuration.isInsecure = settings.isInsecure ?? false
+        configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
+        configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
+
+        // Before the first connection: a signal that comes while the server starts must not be lost.
+        let (stop, stopping) = AsyncStream.makeStream(of: Void.self)
+        let signals = InterruptSignals { stopping.finish() }
+        let service = try await Service.start(configuration, logger: Logger(label: "narrowgate"))
+        StandardOutput.line("listening on \(service.address)")
+        for await _ in stop {}
+        await service.stop()
+        withExtendedLifetime(signals) {}
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Logging
+import StrictJSON
+
+/// What can be set by flags, by the environment and by a file; what is not set is `nil`.
+///
+/// Flags win over the environment, the environment over the file, the file over the defaults (docs/cli.md has the table).
+struct Settings: Sendable, Equatable {
+    var host: String?
+    var port: UInt16?
+    var database: String?
+    /// Folders of checkpoints, in the order in which they are looked through.
+    var models: [String]?
+    var allowedHosts: [String]?
+    var allowedOrigins: [String]?
+    var isInsecure: Bool?
+    var queueLimit: Int?
+    var shutdownGraceSeconds: Int?
+    var logLevel: Logger.Level?
+
+    /// These settings, and those of `other` where these say nothing.
+    func or(_ other: Settings) -> Settings {
+        var settings = self
+        settings.host = host ?? other.host
+        settings.port = port ?? other.port
+        settings.database = database ?? other.database
+        settings.models = models ?? other.models
+        settings.allowedHosts = allowedHosts ?? other.allowedHosts
+        settings.allowedOrigins = allowedOrigins ?? other.allowedOrigins
+        settings.isInsecure = isInsecure ?? other.isInsecure
+        settings.queueLimit = queueLimit ?? other.queueLimit
+        settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
+        settings.logLevel = logLevel ?? other.logLevel
+        return settings
+    }
+
+    static let portRange = 0...Int(UInt16.max)
+    static let queueRange = 1...1_000_000
+    static let graceRange = 0...3600
+}
+
+extension Settings {
+    /// Reads `NARROWGATE_HOST`, `_PORT`, `_DATABASE`, `_ALLOWED_HOSTS`, …
+    ///
+    /// `NARROWGATE_MODELS` is not among them: its folders are added to those of flags and file (``ModelFolders``).
+    ///
+    /// - throws: ``CommandError`` that names the variable.
+    init(environment: [String: String]) throws(CommandError) {
+        func variable(_ name: String) -> String? {
+            environment["NARROWGATE_\(name)"].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        func integer(_ name: String, in range: ClosedRange<Int>) throws(CommandError) -> Int? {
+            guard let text = variable(name) else { return nil }
+            guard let value = Int(text), range.contains(value) else {
+                throw CommandError(
+                    "NARROWGATE_\(name) is \"\(text)\"; it must be an integer of \(range.lowerBound) to \(range.upperBound)"
+                )
+            }
+            return value
+        }
+        func list(_ name: String) -> [String]? { variable(name).map { $0.split(separator: ",").map(String.init) } }
+        host = variable("HOST")
+        port = try integer("PORT", in: Self.portRange).map(UInt16.init)
+        database = variable("DATABASE")
+        allowedHosts = list("ALLOWED_HOSTS")
+        allowedOrigins = list("ALLOWED_ORIGINS")
+        queueLimit = try integer("QUEUE_LIMIT", in: Self.queueRange)
+        shutdownGraceSeconds = try integer("SHUTDOWN_GRACE_SECONDS", in: Self.graceRange)
+        if let text = variable("INSECURE") {
+            guard let value = ["1": true, "true": true, "0": false, "false": false][text] else {
+                throw CommandError("NARROWGATE_INSECURE is \"\(text)\"; it must be 1, true, 0 or false")
+            }
+            isInsecure = value
+        }
+        if let text = variable("LOG_LEVEL") {
+            guard let level = Logger.Level(rawValue: text) else {
+                throw CommandError("NARROWGATE_LOG_LEVEL is \"\(text)\"; levels are \(Logger.Level.names)")
+            }
+            logLevel = level
+        }
+    }
+
+    /// Reads a file such as `Config/narrowgate.json`.
+    ///
+    /// - throws: ``CommandError`` that names the file and the field; unknown fields are refused.
+    init(file path: String) throws(CommandError) {
+        self.init()
+        let content: Data
+        do { content = try Data(contentsOf: URL(filePath: path)) } catch {
+            throw CommandError("\(path) cannot be read")
+        }
+        do { try read(try JSONField(try JSONParser.parse([UInt8](content))).object()) } catch {
+            throw CommandError("\(path): \(error)")
+        }
+    }
+
+    private mutating func read(_ members: JSONFields) throws(JSONError) {
+        func strings(_ name: String) throws(JSONError) -> [String]? {
+            guard let list = try members.optional(name)?.array() else { return nil }
+            var strings: [String] = []
+            for element in list { strings.append(try element.string()) }
+            return strings
+        }
+        host = try members.optional("host")?.string()
+        port = try members.optional("port")?.integer(in: Self.portRange).asPort
+        database = try members.optional("database")?.string()
+        models = try strings("models")
+        allowedHosts = try strings("allowed_hosts")
+        allowedOrigins = try strings("allowed_origins")
+        isInsecure = try members.optional("insecure")?.bool()
+        queueLimit = try members.optional("queue_limit")?.integer(in: Self.queueRange)
+        shutdownGraceSeconds = try members.optional("shutdown_grace_seconds")?.integer(in: Self.graceRange)
+        if let field = members.optional("log_level") {
+            guard let level = Logger.Level(rawValue: try field.string()) else {
+                throw field.invalid("levels are \(Logger.Level.names)")
+            }
+            logLevel = level
+        }
+        try members.finish()
+    }
+}
+
+extension Int {
+    fileprivate var asPort: UInt16 { UInt16(self) }
+}
+
+extension Logger.Level {
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}
