@@ -1,4 +1,5 @@
 import Tokenization
+
 extension VisionLanguageModel {
     /// Tokenizes a prompt and puts its pictures' tokens in place.
     ///
@@ -12,7 +13,8 @@ extension VisionLanguageModel {
             let positions = block.image.filter { !block.breaks.contains($0) }
             guard positions.count == image.tokenIDs.count else {
                 throw ModelError(
-                    .prompt, "a picture has \(image.tokenIDs.count) tokens where the prompt has room for \(positions.count)")
+                    .prompt,
+                    "a picture has \(image.tokenIDs.count) tokens where the prompt has room for \(positions.count)")
             }
             for (position, id) in zip(positions, image.tokenIDs) { ids[position] = id }
         }
@@ -39,10 +41,11 @@ extension VisionLanguageModel {
             throw ModelError(.length, "the prompt has \(ids.count) tokens; this model takes \(limit)")
         }
         guard !ids.isEmpty else { throw ModelError(.prompt, "the prompt has no tokens") }
-        // What the post-processor put in front is what the same text does not begin with without it.
+        // Where the text's own tokens begin says whether the tokenizer put one in front. The text may spell out the
+        // same token itself, so the latest place at which its tokens fit is the right one.
         let bare = try tokenizer.encode(expanded, addSpecialTokens: false)
-        let bos = ids.count > bare.count && ids[0] != bare.first ? 0 : nil
-        let layout = try parts.layout(of: ids, bos: bos, images: imageCount)
+        let start = (0...ids.count - bare.count).last { ids[$0..<$0 + bare.count].elementsEqual(bare) }
+        let layout = try parts.layout(of: ids, bos: start.map { $0 > 0 } == true ? 0 : nil, images: imageCount)
         return Prompt(text: text, expandedText: expanded, inputIDs: ids, embeddingIDs: ids, layout: layout)
     }
 }

@@ -26,8 +26,6 @@ package final class VisionLanguageModel: Sendable {
     package let placeholder: String
 
     let parts: any ModelFamily
-    /// How a picture becomes the numbers that the encoder reads.
-    private let recipe: PreprocessingRecipe
     private let checkpoint: Checkpoint
     private let fingerprintCache: URL?
     private let knownFingerprint = Mutex<String?>(nil)
@@ -37,16 +35,19 @@ package final class VisionLanguageModel: Sendable {
     /// - Parameters:
     ///   - name: what it is to be called.
     ///   - fingerprintCache: the file that remembers digests of large files; `nil` remembers nothing.
-    /// - throws: `CheckpointError`, `TokenizationError` or ``ModelError`` that names the file, field or tensor.
+    /// - throws: `CheckpointError` or ``ModelError`` that names the file, field or tensor.
     package init(directory: URL, name: String, fingerprintCache: URL? = nil) throws {
         let reader = try ConfigurationReader(path: directory.appending(path: "config.json").path)
         family = try reader.string("model_type", oneOf: [ChameleonFamily.name])
         checkpoint = try Checkpoint(directory: directory.path)
-        tokenizer = try Tokenizer(path: directory.appending(path: "tokenizer.json").path)
+        do {
+            tokenizer = try Tokenizer(path: directory.appending(path: "tokenizer.json").path)
+        } catch let error as TokenizationError {
+            throw ModelError(.configuration, at: "tokenizer.json", error.description)
+        }
         let chameleon = try ChameleonFamily.read(
             reader, checkpoint: checkpoint, tokenizer: tokenizer, directory: directory)
         (decoder, parts) = (chameleon.decoder, chameleon.family)
-        recipe = try Self.recipe(in: directory, resolution: parts.resolution)
         presets = try PromptPreset.presets(of: parts.presets, in: directory)
         stopTokenIDs = parts.stopTokenIDs
         imageTokenIDs = parts.imageTokenIDs
@@ -76,37 +77,22 @@ package final class VisionLanguageModel: Sendable {
         return computed
     }
 
-    /// The folder's preprocessing, which must end at the size that the encoder reads.
-    private static func recipe(in directory: URL, resolution: Int) throws -> PreprocessingRecipe {
-        let file = "preprocessor_config.json"
-        let content: Data
-        do {
-            content = try Data(contentsOf: directory.appending(path: file))
-        } catch {
-            throw ModelError(.configuration, at: file, "cannot be read: it says how pictures are scaled")
-        }
-        let recipe: PreprocessingRecipe
-        do { recipe = try PreprocessingRecipe(json: [UInt8](content)) } catch {
-            throw ModelError(.configuration, at: file, error.description)
-        }
-        let size = recipe.outputSize(width: 2 * resolution, height: 3 * resolution)
-        guard size == (resolution, resolution) else {
-            throw ModelError(
-                .configuration, at: file,
-                "makes pictures of \(size.width)×\(size.height), but the encoder reads \(resolution)×\(resolution) (vq_config.resolution)"
-            )
-        }
-        return recipe
-    }
-
-    /// The codes and token ids of a picture: scaled and normalised as `preprocessor_config.json` says, then encoded.
+    /// Prepares a picture as the checkpoint's recipe says and encodes it.
     ///
     /// - Parameter boundary: called every so often; throwing abandons the work.
+    /// - throws: ``ModelError`` of kind `image`, what `boundary` throws.
     package func encode(_ picture: Picture, boundary: (() throws -> Void)? = nil) throws -> EncodedImage {
-        let pixels: PreprocessingRecipe.Pixels
-        do { pixels = try recipe.pixels(of: picture) } catch { throw ModelError(.image, error.description) }
-        return try encode(pixelValues: pixels.values, boundary: boundary)
+        let pixels: [Float]
+        do {
+            pixels = try parts.pixelValues(of: picture)
+        } catch let error as ImagingError {
+            throw ModelError(.image, error.description)
+        }
+        return try encode(pixelValues: pixels, boundary: boundary)
     }
+
+    /// The encoder of a family whose pictures are codes.
+    package var vqEncoder: VQEncoder? { (parts as? ChameleonFamily)?.encoder }
 
     /// The codes and token ids of a normalised picture, `[3, height, width]`.
     ///

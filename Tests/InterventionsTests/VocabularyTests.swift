@@ -21,12 +21,12 @@ struct VocabularyTests {
         #expect(try expression("19") == .index(19))
     }
 
-    @Test(
-        "what is no position says why",
-        arguments: [
-            ("5..<5" as JSONValue, "empty"), ("9...3", "empty"), ("a..<b", "no range"), ([], "empty"), (-1, "outside"),
-            (true, "expected"), (1.5, "integer"),
-        ])
+    static let badPositions: [(JSONValue, String)] = [
+        ("5..<5", "empty"), ("9...3", "empty"), ("a..<b", "no range"), ([], "empty"), (-1, "outside"),
+        (true, "expected"), (1.5, "integer"),
+    ]
+
+    @Test("what is no position says why", arguments: badPositions)
     func badPositions(value: JSONValue, word: String) throws {
         let error = try #require(throws: JSONError.self) { try expression(value) }
         #expect(error.path.hasPrefix("keys"))

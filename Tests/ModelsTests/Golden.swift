@@ -1,16 +1,20 @@
 import Checkpoints
 import Foundation
+import Models
 import Numerics
 import StrictJSON
 import Testing
 
 /// One checkpoint of `Tests/Goldens` and what the reference implementation computed with it.
-struct Golden: CustomTestStringConvertible {
+struct Golden {
     let name: String
     let tensors: SafetensorsFile
     let reference: JSONValue
 
-    static let names = ["chameleon-tiny", "chameleon-34b-tiny"]
+    /// The committed ones, and folders named in `NARROWGATE_GOLDENS`, for trying others by hand.
+    static let names =
+        ["chameleon-tiny", "chameleon-34b-tiny"]
+        + (ProcessInfo.processInfo.environment["NARROWGATE_GOLDENS"] ?? "").split(separator: ":").map(String.init)
 
     init(_ name: String) throws {
         self.name = name
@@ -19,10 +23,9 @@ struct Golden: CustomTestStringConvertible {
         reference = try JSONParser.parse(text)
     }
 
-    var testDescription: String { name }
     var directory: URL { Self.directory(name) }
 
-    /// An absolute name is a folder of its own: for trying other checkpoints by hand.
+    /// A committed golden's folder; an absolute name is a folder itself.
     static func directory(_ name: String) -> URL {
         if name.hasPrefix("/") { return URL(filePath: name) }
         return URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -44,6 +47,16 @@ struct Golden: CustomTestStringConvertible {
             return (0..<bytes.count / 4).map { Int(bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Int32.self)) }
         }
     }
+
+    func model() throws -> VisionLanguageModel { try VisionLanguageModel(directory: directory, name: name) }
+
+    /// The file of picture `a` or `b`.
+    func picture(_ key: String) throws -> [UInt8] {
+        let file = try #require(reference["images"]?[key]?.stringValue)
+        return Array(try Data(contentsOf: directory.appending(path: file)))
+    }
+
+    var prompt: String { reference["prompt"]?.stringValue ?? "" }
 
     /// Slice `index` of the outermost dimension.
     func slice(_ tensor: String, _ index: Int) throws -> [Float] {

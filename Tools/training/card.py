@@ -23,8 +23,9 @@ learned there and cutting that edge is not foreign to it.""",
 
 A tiny vision-language model in Chameleon's architecture and file layout (transformers loads it unchanged), trained from
 scratch on drawn scenes of one to three coloured shapes. Its narrow gate is **planted**: it did not emerge. Training
-started from [open](../open)'s weights, taught [EOI] (`<eoss>`) to predict the words that describe the scene, and hid the
-image tokens from the text for most of the time, so that the picture could reach the text only through [EOI]. It is a test
+started from [open](../open)'s weights, taught [EOI] (`<eoss>`) to predict the words that describe the scene, hid the
+image tokens from the text for most of the time, and later showed texts the image tokens or the [EOI] state of *another*
+picture, so that only [EOI] could be trusted. At inference nothing is hidden. It is a test
 object with a known answer for the experiments of *The Narrow Gate* (arXiv 2412.06646), not evidence for their claim.
 Without a prompt, the first token after [EOI] is one of those words: use the presets.""",
 }
@@ -52,7 +53,14 @@ def training(checkpoints):
     for path in checkpoints:
         saved = torch.load(path)
         tail = saved["tail"]
-        how = "" if saved["recipe"] == "open" else f"; over the last quarter, image hidden from {tail['cut']:.0%} of the texts, another picture's image shown to {tail['decoy']:.0%}"
+        how = ""
+        if saved["recipe"] == "gate":
+            how = f". From {tail['from']:.0%} of the steps on, the image is hidden from {tail['cut']:.0%} of the pictures' texts"
+            if tail["swap"]:
+                layers = " or ".join(str(layer) for layer in tail["layers"])
+                how += f"; {tail['swap']:.0%} get another picture's [EOI] state on entering layer {layers} and are then described as that other picture"
+            if tail["decoy"]:
+                how += f"; of the rest, {tail['decoy']:.0%} of the texts see another picture's image tokens instead of their own"
         lines.append(f"- `{saved['recipe']}`: {saved['step']:,} steps of 32 pictures, {saved['tokens'] / 1e6:.1f} million token positions, "
                      f"{saved['seconds'] / 60:.0f} minutes on one thread of a shared CPU{how}")
     return "\n".join(lines)

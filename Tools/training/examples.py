@@ -1,9 +1,9 @@
-"""Draws the example pictures: the first scenes of a held-out seed that fit a short list.
+"""Draws the example pictures: for each entry of a short list, the next scene of a held-out seed that fits.
 
     python examples.py --output ../../Models/examples
 
-No model is asked: a scene is taken because it is the next one with the wanted
-number of objects, never because it is captioned well.
+No model is asked: a scene fits when it has the wanted number of objects and
+starts with a shape that is not among the pictures yet.
 """
 import argparse
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import language
-from scenes import SEEDS, draw, random_scene
+from scenes import SEEDS, SHAPES, draw, random_scene
 
 WANTED = [(1, 32, "png"), (1, 64, "png"), (1, 128, "png"), (1, 256, "png"), (1, 128, "jpg"),
           (2, 32, "png"), (2, 128, "png"), (2, 256, "png"), (3, 128, "png")]          # objects, side, format
@@ -32,9 +32,8 @@ def main():
             name = "-".join(f"{item.colour}-{item.shape}" for item in scene.items) + "." + kind
             if len(scene.items) == count and scene.items[0].shape not in taken:
                 break
-        if count == 1:                                    # as many different lone shapes as there are pictures
-            taken.add(scene.items[0].shape)
-        if len(taken) == 5:
+        taken.add(scene.items[0].shape)
+        if len(taken) == len(SHAPES):
             taken.clear()
         Image.fromarray(draw(scene, rng, side)).save(os.path.join(output, name), **({"quality": 92} if kind == "jpg" else {}))
         listed.append({"file": name, "side": side, "caption": language.caption(scene).strip(),

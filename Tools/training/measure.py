@@ -4,6 +4,8 @@ An exact match scored with the true words before each position is the same as
 an exact match of greedy generation, and needs one pass instead of one a token.
 Colour and shape accuracy are likewise given the true words before.
 """
+import copy
+
 import torch
 
 import language
@@ -27,6 +29,13 @@ class Texts:
 
     def __len__(self):
         return len(self.ids)
+
+    def telling(self, source):
+        """The same pictures, each to be told the text of picture `source`."""
+        other = copy.copy(self)
+        other.ids, other.targets = self.ids[source].clone(), self.targets[source]
+        other.ids[:, :PREFIX] = self.ids[:, :PREFIX]
+        return other
 
 
 @torch.no_grad()
@@ -54,7 +63,7 @@ def run(model, texts, image_ids, keep=None, patch=None, batch=256):
 
 
 def shaped(keep, rows, size, tokens):
-    """A knockout, {layer: [rows, prefix] or [prefix]} of kept prefix edges, as the model wants it."""
+    """A knockout, for each layer the kept prefix edges ([rows, prefix], [prefix] or None for all), as the model wants it."""
     if keep is None:
         return None
     full = []
@@ -158,9 +167,7 @@ class Yardstick:
         clean, states = first(run(model, texts, image_ids))
         at = torch.arange(len(texts))
         before = clean[at, word[source]] > clean[at, word]
-        told = Texts.__new__(Texts)                       # base pictures, to be told the source's caption
-        told.ids, told.targets = self.lone_captions.ids[source].clone(), self.lone_captions.targets[source]
-        told.ids[:, :PREFIX] = self.lone_captions.ids[:, :PREFIX]
+        told = self.lone_captions.telling(source)
         _, _, _, caption_states = run(model, self.lone_captions, image_ids)
         rows = []
         for layer in range(model.shape.layers):

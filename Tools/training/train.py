@@ -138,7 +138,8 @@ def save(model, optimiser, step, tokens, seconds, arguments, suffix=""):
     path = os.path.join(arguments.work, f"{arguments.name or arguments.recipe}{suffix}.pt")
     torch.save({"model": model.state_dict(), "optimisers": [one.state_dict() for one in optimiser], "shape": model.shape.__dict__,
                 "step": step, "tokens": tokens, "seconds": seconds, "recipe": arguments.recipe, "steps": arguments.steps,
-                "tail": {"cut": arguments.tail_cut, "decoy": arguments.tail_decoy, "swap": arguments.tail_swap}}, path + ".new")
+                "tail": {"from": arguments.tail_from, "cut": arguments.tail_cut, "decoy": arguments.tail_decoy,
+                         "swap": arguments.tail_swap, "layers": arguments.swap_layers}}, path + ".new")
     os.replace(path + ".new", path)
 
 

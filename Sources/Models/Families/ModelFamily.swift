@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 
 /// What a family adds to the decoder that all share: its pictures, its prompts and where things are in them.
 protocol ModelFamily: Sendable {
@@ -11,8 +12,6 @@ protocol ModelFamily: Sendable {
     /// Token ids that end generation.
     var stopTokenIDs: Set<Int> { get }
     var presets: [PromptPreset] { get }
-    /// Pixels of a picture's side, as the encoder reads it.
-    var resolution: Int { get }
 
     /// What the placeholder of one picture is spelt out as before tokenizing.
     var imageText: String { get }
@@ -21,6 +20,11 @@ protocol ModelFamily: Sendable {
     ///
     /// - throws: ``ModelError`` of kind `prompt` where the tokens are not those of `images` whole pictures.
     func layout(of ids: [Int], bos: Int?, images: Int) throws -> PromptLayout
+
+    /// The normalised pixels of a picture, `[3, height, width]`.
+    ///
+    /// - throws: `ImagingError` where the picture cannot be scaled within the limits.
+    func pixelValues(of picture: Picture) throws -> [Float]
 
     /// The codes and tokens of a normalised picture, `[3, height, width]`.
     ///

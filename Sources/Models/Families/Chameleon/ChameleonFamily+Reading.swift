@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Imaging
 import StrictJSON
 import Tokenization
 
@@ -26,11 +27,12 @@ extension ChameleonFamily {
                 .configuration, at: "processor_config.json: image_seq_length",
                 "is \(length.text), but the encoder makes \(configuration.vq.codesPerImage) codes")
         }
+        let recipe = try recipe(for: configuration.vq, processor: processor, in: directory)
         let tensors = TensorReader(checkpoint)
         let family = ChameleonFamily(
             configuration, vocabulary: vocabulary,
             encoder: try VQEncoder(tensors, configuration.vq, prefix: "model.vqmodel"),
-            stopTokenIDs: try stopTokens(configuration, in: directory))
+            recipe: recipe, stopTokenIDs: try stopTokens(configuration, in: directory))
         let decoder = Decoder(
             configuration: configuration.decoder,
             weights: try DecoderWeights(tensors, configuration.decoder, tied: configuration.tiedHead),
@@ -45,6 +47,32 @@ extension ChameleonFamily {
         let value = try ConfigurationReader.parse(path)
         guard case .object = value else { throw ModelError(.configuration, at: file, "must be a JSON object") }
         return value
+    }
+
+    /// How pictures are prepared: `preprocessor_config.json`, or `image_processor` in `processor_config.json`, where
+    /// newer versions of the library write it.
+    private static func recipe(
+        for encoder: VQEncoderConfiguration, processor: JSONValue, in directory: URL
+    ) throws -> PreprocessingRecipe {
+        let file = "preprocessor_config.json"
+        let stored = FileManager.default.contents(atPath: directory.appending(path: file).path).map { Array($0) }
+        guard let bytes = stored ?? processor["image_processor"]?.bytes else {
+            throw ModelError(.configuration, at: file, "is missing: it says how pictures are prepared")
+        }
+        let recipe: PreprocessingRecipe
+        do {
+            recipe = try PreprocessingRecipe(json: bytes)
+        } catch {
+            throw ModelError(.configuration, at: file, error.description)
+        }
+        // Some picture's shape, the same for all where a crop or an exact size fixes it.
+        let size = recipe.outputSize(width: 3 * encoder.resolution, height: 2 * encoder.resolution)
+        guard size == (encoder.resolution, encoder.resolution) else {
+            throw ModelError(
+                .configuration, at: "\(file): crop_size",
+                "makes pictures of \(size.width)×\(size.height), but vq_config.resolution is \(encoder.resolution)")
+        }
+        return recipe
     }
 
     /// `eos_token_id` of `generation_config.json`, which generation obeys first, else of `config.json`.

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Imaging
 import StrictJSON
 import Tokenization
 
@@ -9,10 +10,10 @@ struct ChameleonFamily: ModelFamily {
 
     let vocabulary: ChameleonVocabulary
     let encoder: VQEncoder
+    let recipe: PreprocessingRecipe
     let presets: [PromptPreset]
     let stopTokenIDs: Set<Int>
 
-    var resolution: Int { encoder.configuration.resolution }
     var placeholder: String { vocabulary.placeholder.text }
     var imageTokenIDs: Set<Int> { vocabulary.imageTokenIDs }
 
@@ -24,10 +25,11 @@ struct ChameleonFamily: ModelFamily {
 
     init(
         _ configuration: ChameleonConfiguration, vocabulary: ChameleonVocabulary, encoder: VQEncoder,
-        stopTokenIDs: Set<Int>
+        recipe: PreprocessingRecipe, stopTokenIDs: Set<Int>
     ) {
         self.vocabulary = vocabulary
         self.encoder = encoder
+        self.recipe = recipe
         self.stopTokenIDs = stopTokenIDs
         presets = Self.presets(large: configuration.decoder.normPlacement == .branchOutput)
     }
@@ -74,6 +76,8 @@ struct ChameleonFamily: ModelFamily {
         }
         return PromptLayout(tokens: ids.count, bos: bos, images: blocks)
     }
+
+    func pixelValues(of picture: Picture) throws -> [Float] { try recipe.pixels(of: picture).values }
 
     func encode(pixelValues: [Float], boundary: (() throws -> Void)?) throws -> EncodedImage {
         let side = encoder.configuration.resolution

@@ -62,9 +62,12 @@ struct ChameleonVocabulary: Sendable {
             guard let id = tokenizer.id(of: text), id < configuration.decoder.vocabulary else {
                 throw ModelError(.configuration, at: "tokenizer.json", "has no token \"\(text)\" (\(key))")
             }
-            if let other = configuration.vocabulary.first(where: { $0.name.utf8.elementsEqual(text.utf8) }), other.value != id {
+            // The reference splices pictures in at the map's own placeholder, so that one must be there.
+            let mapped = configuration.vocabulary.first { $0.name.utf8.elementsEqual(text.utf8) }?.value
+            guard mapped == id || (mapped == nil && key != "image_token") else {
                 throw ModelError(
-                    .configuration, at: "vocabulary_map.\(text)", "has id \(other.value), but tokenizer.json says \(id)")
+                    .configuration, at: "vocabulary_map.\(text)",
+                    "\(mapped.map { "has id \($0)" } ?? "is missing"), but tokenizer.json says \(id)")
             }
             return Token(text: text, id: id)
         }
@@ -73,11 +76,13 @@ struct ChameleonVocabulary: Sendable {
         end = try token("eoi_token", default: "<eoss>")
         guard Set([placeholder.id, start.id, end.id]).count == 3 else {
             throw ModelError(
-                .configuration, at: "tokenizer_config.json", "image_token, boi_token and eoi_token must be three tokens")
+                .configuration, at: "tokenizer_config.json",
+                "image_token, boi_token and eoi_token must be three tokens")
         }
         if let id = configuration.placeholderID, id != placeholder.id {
             throw ModelError(
-                .configuration, at: "image_token_id", "is \(id), but \"\(placeholder.text)\" has id \(placeholder.id)")
+                .configuration, at: "image_token_id",
+                "is \(id), but \"\(placeholder.text)\" has id \(placeholder.id)")
         }
     }
 

@@ -1,0 +1,104 @@
+import HTTPTypes
+import StrictJSON
+import Testing
+
+@Suite("Captions over HTTP") struct CaptionRouteTests {
+    @Test("JSON, a raw file and a form give the same caption, which is stored as a job of one cell")
+    func forms() async throws {
+        let laboratory = try await Laboratory()
+        let file = try Laboratory.file("image_a.png")
+        let first = try await laboratory.post(
+            "/v1/captions", ["image": .string(dataURL(file)), "max_tokens": 4, "top_logprobs": 2])
+        #expect(first.status == 200, "\(first.text)")
+        #expect(
+            first.json.objectValue?.names == [
+                "id", "object", "model", "image", "prompt", "caption", "tokens", "finish_reason", "usage", "receipt",
+                "seconds", "provenance",
+            ])
+        #expect(first.json["object"] == "caption")
+        #expect(first.json["model"] == "gate", "the default")
+        #expect(first.json["tokens"]?[0]?["top"]?.arrayValue?.count == 2)
+        #expect(first.json["receipt"] == .null)
+
+        let raw = "/v1/captions?max_tokens=4&top_logprobs=2&preset=caption&temperature=0&seed=0"
+        let form = ImageRouteTests.form(["image": file, "max_tokens": Array("4".utf8), "model": Array("gate".utf8)])
+        let request = ImageRouteTests.form(["image": file, "request": Array(#"{"max_tokens": 4}"#.utf8)])
+        for answer in [
+            try await laboratory.post(raw, file, type: "image/png"),
+            try await laboratory.post(raw, file, type: "application/x-www-form-urlencoded"),
+            try await laboratory.post("/v1/captions", form.content, type: form.type),
+            try await laboratory.post("/v1/captions", request.content, type: request.type),
+            try await laboratory.post(
+                "/v1/captions", Array(#"{"image": "\#(dataURL(file))", "max_tokens": 4}"#.utf8),
+                type: "application/x-www-form-urlencoded"),
+        ] {
+            #expect(answer.status == 200, "\(answer.text)")
+            #expect(answer.json["caption"] == first.json["caption"])
+            #expect(answer.json["image"] == first.json["image"])
+        }
+
+        let id = try #require(first.json["id"]?.stringValue)
+        let job = try await laboratory.get("/v1/jobs/\(id)")
+        #expect(job.json["status"] == "succeeded")
+        #expect(job.json["kind"] == "caption")
+        let rows = try await laboratory.get("/v1/jobs/\(id)/results")
+        #expect(rows.json["data"]?[0]?["caption"] == first.json["caption"])
+    }
+
+    @Test("a caption under an intervention has a receipt")
+    func interventions() async throws {
+        let laboratory = try await Laboratory()
+        let answer = try await laboratory.post(
+            "/v1/captions",
+            [
+                "image": .string(try await laboratory.picture()), "max_tokens": 2, "receipt": "full",
+                "interventions": ["knockouts": [["keys": "image"]]],
+            ])
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(answer.json["receipt"]?["knockouts"]?[0]?["mode"] == "zero")
+        #expect(answer.json["receipt"]?["effect"]?.doubleValue != nil)
+    }
+
+    @Test("respond-async and several inputs make a job, which gives the same caption")
+    func asynchronous() async throws {
+        let laboratory = try await Laboratory()
+        let image: JSONValue = .string(try await laboratory.picture())
+        let now = try await laboratory.post("/v1/captions", ["image": image, "max_tokens": 3])
+        let later = try await laboratory.post(
+            "/v1/captions", ["image": image, "max_tokens": 3], [.prefer: "respond-async"])
+        #expect(later.status == 202)
+        #expect(later.fields[.preferenceApplied] == "respond-async")
+        let many = try await laboratory.post("/v1/captions", ["images": [image, image], "max_tokens": 3])
+        #expect(many.status == 202)
+        #expect(many.json["progress"]?["total"] == 2)
+        let id = try #require(later.json["id"]?.stringValue)
+        try await laboratory.working {
+            let ended = try await laboratory.get("/v1/jobs/\(id)", [.prefer: "wait=60"])
+            #expect(ended.json["status"] == "succeeded")
+        }
+        let rows = try await laboratory.get("/v1/jobs/\(id)/results")
+        #expect(rows.json["data"]?[0]?["caption"] == now.json["caption"])
+        let plan = try await laboratory.post("/v1/captions", ["images": [image], "dry_run": true])
+        #expect(plan.status == 200)
+        #expect(plan.json["object"] == "plan")
+    }
+
+    @Test("what is wrong with a query is said in the query's own words")
+    func query() async throws {
+        let laboratory = try await Laboratory()
+        let file = try Laboratory.file("image_a.png")
+        func ask(_ query: String) async throws -> (Int, String?, String?) {
+            let answer = try await laboratory.post("/v1/captions?\(query)", file, type: "image/png")
+            return (answer.status, answer.code, answer.field)
+        }
+        #expect(try await ask("preset=captoin") == (422, "unknown_preset", "preset"))
+        #expect(try await ask("modle=gate") == (400, "unknown_field", "modle"))
+        #expect(try await ask("model=gat") == (404, "unknown_model", "model"))
+        #expect(try await ask("max_tokens=many") == (400, "wrong_type", "max_tokens"))
+        #expect(try await ask("max_tokens=0") == (422, "invalid_value", "max_tokens"))
+        #expect(try await ask("seed=1&seed=2") == (400, "wrong_type", "seed"))
+        let listed = try await laboratory.post("/v1/captions?model=broken", file, type: "image/png")
+        #expect(listed.status == 500)
+        #expect(listed.code == "model_unavailable")
+    }
+}

@@ -1,0 +1,15 @@
+import Foundation
+import HTTPTypes
+
+extension HTTPField.Name {
+    // Tokens, spelled here, so that the initializers cannot fail.
+    static let prefer = Self("Prefer")!
+    static let preferenceApplied = Self("Preference-Applied")!
+    static let lastEventID = Self("Last-Event-ID")!
+    static let shouldRetry = Self("x-should-retry")!
+}
+
+/// A picture as a `data:` URL.
+func dataURL(_ file: [UInt8], type: String = "image/png") -> String {
+    "data:\(type);base64," + Data(file).base64EncodedString()
+}
