@@ -25,7 +25,8 @@ struct IdentityTests {
         #expect(patched.receipt.moves.allSatisfy { $0.moved == 0 })
     }
 
-    @Test("[EOI] enters layer 0 as a constant: patching it there has effect 0, later it has not", arguments: checkpoints)
+    @Test(
+        "[EOI] enters layer 0 as a constant: patching it there has effect 0, later it has not", arguments: checkpoints)
     func layerZero(checkpoint: String) throws {
         let tiny = try TinyModel(checkpoint)
         let clean = try tiny.run(InterventionSet())

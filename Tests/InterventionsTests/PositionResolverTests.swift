@@ -100,6 +100,8 @@ struct PositionResolverTests {
         let bare = PromptLayout(tokens: 4, bos: nil, images: [])
         #expect(try #require(throws: InterventionError.self) { try resolve("eoi", on: bare) }.code == .unresolvedRole)
         #expect(try #require(throws: InterventionError.self) { try resolve("bos", on: bare) }.code == .unresolvedRole)
-        #expect(try #require(throws: InterventionError.self) { try resolve("soi", on: Self.withBreaks) }.code == .unresolvedRole)
+        #expect(
+            try #require(throws: InterventionError.self) { try resolve("soi", on: Self.withBreaks) }.code
+                == .unresolvedRole)
     }
 }
