@@ -65,11 +65,12 @@ let package = Package(
         .executableTarget(
             name: "narrowgate",
             dependencies: [
-                "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", log, argumentParser,
+                "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging", log,
+                argumentParser,
             ],
             path: "Sources/narrowgate", swiftSettings: strict),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),
         tests("Numerics", ["Numerics"]),
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),

@@ -90,7 +90,8 @@ package struct Routes: Sendable {
             problem = known
         } else {
             problem = Problem(
-                .internalError, "the server failed at this request, which is its fault; its log has it as request \(request.id)")
+                .internalError,
+                "the server failed at this request, which is its fault; its log has it as request \(request.id)")
         }
         if problem.status.code >= 500, problem.code != .notReady {
             logger.error(

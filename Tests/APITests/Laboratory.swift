@@ -37,7 +37,8 @@ final class Laboratory: Sendable {
     }()
 
     static func temporaryFolder(_ name: String) -> URL {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "narrowgate-api-\(name)-\(UUID().uuidString)")
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "narrowgate-api-\(name)-\(UUID().uuidString)")
         try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         return folder
     }
@@ -66,6 +67,9 @@ final class Laboratory: Sendable {
     static func file(_ name: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: root.appending(path: "Tests/Goldens/chameleon-tiny/\(name)")))
     }
+
+    /// The id that these bytes have as a picture.
+    static func digest(_ file: [UInt8]) throws -> String { try ContentDigest.of(file) }
 
     // MARK: Requests
 

@@ -17,6 +17,7 @@ struct TinyModel {
         let folder = Self.goldens.appending(path: name)
         model = try VisionLanguageModel(directory: folder, name: name)
         let text = PromptRequest.text("<image>What is it?")
+        let model = model
         func encoded(_ file: String) throws -> EncodedImage {
             try model.encode(file: [UInt8](try Data(contentsOf: folder.appending(path: file))))
         }
@@ -26,7 +27,7 @@ struct TinyModel {
         otherPrompt = try model.prompt(context.text, images: [try encoded("image_b.png")])
     }
 
-    func prompt(_ context: PromptContext) -> Prompt { context == otherContext ? otherPrompt : prompt }
+    func prompt(of context: PromptContext) -> Prompt { context == otherContext ? otherPrompt : prompt }
 
     /// What a run under `set` gives; patches without a source take the other picture's states.
     func run(
@@ -37,9 +38,9 @@ struct TinyModel {
             model: model, seed: 0, variant: "v", generates: tokens != nil, defaultSource: source ?? otherContext
         ).prepare(set, in: base, path: "")
         let run = ModelRun(model)
-        let sources = try SourceStates(for: [prepared], run: run) { prompt($0) }
+        let sources = try SourceStates(for: [prepared], run: run) { prompt(of: $0) }
         return try run.run(
-            prompt(base), interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
+            prompt(of: base), interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
             generation: tokens.map { GenerationOptions(maximumTokens: $0, ignoresStopTokens: true) })
     }
 }

@@ -2,6 +2,11 @@ import Interventions
 import StrictJSON
 import Testing
 
+private let badPositions: [(JSONValue, String)] = [
+    ("5..<5", "empty"), ("9...3", "empty"), ("a..<b", "no range"), ([], "empty"), (-1, "outside"),
+    (true, "expected"), (1.5, "integer"),
+]
+
 @Suite("The words of a request")
 struct VocabularyTests {
     private func expression(_ value: JSONValue) throws -> PositionExpression {
@@ -21,13 +26,8 @@ struct VocabularyTests {
         #expect(try expression("19") == .index(19))
     }
 
-    static let badPositions: [(JSONValue, String)] = [
-        ("5..<5", "empty"), ("9...3", "empty"), ("a..<b", "no range"), ([], "empty"), (-1, "outside"),
-        (true, "expected"), (1.5, "integer"),
-    ]
-
     @Test("what is no position says why", arguments: badPositions)
-    func badPositions(value: JSONValue, word: String) throws {
+    func refusedPositions(value: JSONValue, word: String) throws {
         let error = try #require(throws: JSONError.self) { try expression(value) }
         #expect(error.path.hasPrefix("keys"))
         #expect(error.problem.contains(word))

@@ -3,6 +3,25 @@ import Jobs
 import StrictJSON
 import Testing
 
+private let wrongRequests: [(JobKind, JSONValue, String)] = [
+    (.knockout, ["images": ["sha256:a"]], "variants"),
+    (.knockout, ["images": [], "variants": ["eoi"]], "images"),
+    (.knockout, ["variants": ["eoi"]], "inputs"),
+    (.knockout, ["images": ["a"], "variants": []], "variants"),
+    (.knockout, ["images": ["a"], "variants": ["eio"]], "variants[0]"),
+    (.knockout, ["images": ["a"], "variants": ["eoi", "eoi"]], "variants[1]"),
+    (.knockout, ["images": ["a"], "variants": ["eoi"], "measure": ["tops": 3]], "measure.tops"),
+    (.knockout, ["inputs": [["id": "x", "image": "a"], ["id": "x", "image": "b"]], "variants": ["eoi"]], "inputs[1]"),
+    (.patch, ["pairs": []], "pairs"),
+    (.patch, ["pairs": [["base": "a"]]], "pairs[0].source"),
+    (.patch, ["pairs": [["base": "a", "source": "b"]], "site": "resid"], "site"),
+    (.caption, ["model": "gate"], "image"),
+    (.caption, ["image": "a", "temperature": -1], "temperature"),
+    (.caption, ["image": "a", "top_p": 0], "top_p"),
+    (.caption, ["image": "a", "max_tokens": 0], "max_tokens"),
+    (.caption, ["image": "a", "colour": "red"], "colour"),
+]
+
 @Suite("Job requests")
 struct SpecificationTests {
     private func read(_ kind: JobKind, _ value: JSONValue) throws -> JobSpecification {
@@ -59,25 +78,6 @@ struct SpecificationTests {
             #expect(try JobSpecification(kind, stored: specification.json.text) == specification)
         }
     }
-
-    static let wrongRequests: [(JobKind, JSONValue, String)] = [
-        (.knockout, ["images": ["sha256:a"]], "variants"),
-        (.knockout, ["images": [], "variants": ["eoi"]], "images"),
-        (.knockout, ["variants": ["eoi"]], "inputs"),
-        (.knockout, ["images": ["a"], "variants": []], "variants"),
-        (.knockout, ["images": ["a"], "variants": ["eio"]], "variants[0]"),
-        (.knockout, ["images": ["a"], "variants": ["eoi", "eoi"]], "variants[1]"),
-        (.knockout, ["images": ["a"], "variants": ["eoi"], "measure": ["tops": 3]], "measure.tops"),
-        (.knockout, ["inputs": [["id": "x", "image": "a"], ["id": "x", "image": "b"]], "variants": ["eoi"]], "inputs[1]"),
-        (.patch, ["pairs": []], "pairs"),
-        (.patch, ["pairs": [["base": "a"]]], "pairs[0].source"),
-        (.patch, ["pairs": [["base": "a", "source": "b"]], "site": "resid"], "site"),
-        (.caption, ["model": "gate"], "image"),
-        (.caption, ["image": "a", "temperature": -1], "temperature"),
-        (.caption, ["image": "a", "top_p": 0], "top_p"),
-        (.caption, ["image": "a", "max_tokens": 0], "max_tokens"),
-        (.caption, ["image": "a", "colour": "red"], "colour"),
-    ]
 
     @Test("a wrong request is refused by its field", arguments: wrongRequests)
     func refusals(kind: JobKind, request: JSONValue, path: String) throws {

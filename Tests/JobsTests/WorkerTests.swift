@@ -58,7 +58,7 @@ import Testing
         let prepared = try await FakeRunner().prepare(dead.job)
         for group in prepared.groups.prefix(2) {
             _ = try await shop.store.record(
-                try prepared.cells(of: group, boundary: LayerBoundary()), under: dead.lease)
+                try await prepared.computation(of: group)(LayerBoundary()), under: dead.lease)
         }
         shop.clock.advance(by: .seconds(30))
         let runner = FakeRunner()

@@ -23,7 +23,8 @@ struct EventEndpoints: Sendable {
         var last = 0
         if let text = call.request.headerFields[.lastEventID], !text.isEmpty {
             guard let number = Int(text), number >= 0 else {
-                throw Problem(.invalidValue, field: "Last-Event-ID", "\"\(text.prefix(60))\" is no event's id, a number")
+                throw Problem(
+                    .invalidValue, field: "Last-Event-ID", "\"\(text.prefix(60))\" is no event's id, a number")
             }
             last = number
         }
@@ -81,6 +82,8 @@ struct EventEndpoints: Sendable {
 
         /// Sends what is new; `true` when the job has ended and all is sent.
         mutating func send(to writer: BodyWriter) async throws -> Bool {
+            // Before the events: a job that has ended by now has no event after those that are read below.
+            let hasEnded = try await store.job(job)?.status.isEnded ?? true
             var hasMore = true
             while hasMore {
                 let page = try await store.events(of: job, after: last, limit: 100)
@@ -91,8 +94,8 @@ struct EventEndpoints: Sendable {
                 }
                 hasMore = page.hasMore
             }
-            // Somebody may come back with the id of the very last event.
-            return last > 0 ? try await store.job(job)?.status.isEnded ?? true : false
+            // Also for a client that comes back with the id of the very last event.
+            return hasEnded
         }
 
         private mutating func send(_ event: EventRecord, to writer: BodyWriter) async throws {

@@ -33,7 +33,8 @@ struct ResultEndpoints: Sendable {
         if let field = members.optional("image") {
             let digest = try field.string()
             guard ContentDigest.isWellFormed(digest) else {
-                throw field.invalid("\"\(digest.prefix(80))\" is no image id; ids are sha256: and 64 hexadecimal digits")
+                throw field.invalid(
+                    "\"\(digest.prefix(80))\" is no image id; ids are sha256: and 64 hexadecimal digits")
             }
             query.image = digest
         }

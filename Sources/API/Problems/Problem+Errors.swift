@@ -16,7 +16,9 @@ extension Problem {
         case let error as InterventionError: self.init(error)
         case let error as UnknownModel: self.init(.unknownModel, field: "model", "\(error)")
         case let error as UnknownImage:
-            self.init(.unknownImage, field: error.path, "there is no image \(error.digest); upload it with POST /v1/images")
+            self.init(
+                .unknownImage, field: error.path,
+                "there is no image \(error.digest); upload it with POST /v1/images")
         case let error as RefusedImage: self.init(error.error, field: error.path)
         case let error as ImageReferenceError: self.init(.invalidImageReference, field: error.path, error.detail)
         case let error as TooManyCells: self.init(.tooManyCells, "\(error)")
@@ -26,7 +28,8 @@ extension Problem {
         case let error as StoreError: self.init(error)
         case let error as EngineError: self.init(error)
         case let error as Refusal: self.init(error)
-        case is CancellationError: self.init(.shuttingDown, "the request was given up before it was done; send it again")
+        case is CancellationError:
+            self.init(.shuttingDown, "the request was given up before it was done; send it again")
         default: return nil
         }
     }
