@@ -113,20 +113,22 @@ final class TraceMemory: Trace.Sink {
     }
 }
 
-/// The largest difference over the largest absolute value of `expected`.
-///
-/// Masked logits (the lowest finite value) must be equal and do not count as a largest value.
-func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
-    guard actual.count == expected.count else { return .infinity }
-    var (difference, largest) = (0.0, 0.0)
-    for (a, e) in zip(actual, expected) {
-        if e == -Float.greatestFiniteMagnitude || a == -Float.greatestFiniteMagnitude {
-            if a != e { return .infinity }
-            continue
+extension ReferenceRun {
+    /// The largest difference over the largest absolute value of `expected`.
+    ///
+    /// Masked logits (the lowest finite value) must be equal and do not count as a largest value.
+    static func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
+        guard actual.count == expected.count else { return .infinity }
+        var (difference, largest) = (0.0, 0.0)
+        for (a, e) in zip(actual, expected) {
+            if e == -Float.greatestFiniteMagnitude || a == -Float.greatestFiniteMagnitude {
+                if a != e { return .infinity }
+                continue
+            }
+            guard a.isFinite else { return .infinity }
+            difference = max(difference, abs(Double(a) - Double(e)))
+            largest = max(largest, abs(Double(e)))
         }
-        guard a.isFinite else { return .infinity }
-        difference = max(difference, abs(Double(a) - Double(e)))
-        largest = max(largest, abs(Double(e)))
+        return largest > 0 ? difference / largest : difference
     }
-    return largest > 0 ? difference / largest : difference
 }

@@ -7,7 +7,7 @@ import Testing
 
 /// The committed reference checkpoints, run plain and under every intervention that the reference was run under.
 @Suite("Traces agree with the reference implementation")
-struct ReferenceParityTests {
+struct TraceParityTests {
     static let checkpoints = ["chameleon-tiny", "chameleon-34b-tiny"]
     static let knockouts = [
         "ko_eoi_post", "ko_eoi_pre", "ko_image_post", "ko_image_pre", "ko_eoi_allq_post", "ko_last_image_post",
@@ -29,7 +29,9 @@ struct ReferenceParityTests {
         for tensor in floats {
             let values = try #require(trace.floats[tensor])
             #expect(trace.shapes[tensor] == (try reference.shape(tensor.rawValue)), "\(tensor.rawValue)")
-            #expect(relativeError(values, try reference.floats(tensor.rawValue)) <= Self.bar, "\(tensor.rawValue)")
+            #expect(
+                ReferenceRun.relativeError(values, try reference.floats(tensor.rawValue)) <= Self.bar,
+                "\(tensor.rawValue)")
         }
         #expect(trace.integers[.generatedIDs] == (try reference.greedy("clean")))
     }
@@ -42,7 +44,8 @@ struct ReferenceParityTests {
         for tensor in [TraceTensor.pixelValues, .residualStream, .logits] {
             let values = try #require(trace.floats[tensor])
             #expect(
-                relativeError(values, try reference.floats("b.\(tensor.rawValue)")) <= Self.bar, "\(tensor.rawValue)")
+                ReferenceRun.relativeError(values, try reference.floats("b.\(tensor.rawValue)")) <= Self.bar,
+                "\(tensor.rawValue)")
         }
     }
 
@@ -53,12 +56,12 @@ struct ReferenceParityTests {
         let greedy = reference.optionalGreedy(name)
         let trace = try reference.trace(under: set, generating: greedy?.count ?? 0)
         let logits = try #require(trace.lastRow(.logits, of: 0))
-        #expect(relativeError(logits, try reference.floats("\(name).logits_last")) <= Self.bar)
+        #expect(ReferenceRun.relativeError(logits, try reference.floats("\(name).logits_last")) <= Self.bar)
         let states = try (0...reference.layers).flatMap { try #require(trace.lastRow(.residualStream, of: $0)) }
-        #expect(relativeError(states, try reference.floats("\(name).resid_last_pos")) <= Self.bar)
+        #expect(ReferenceRun.relativeError(states, try reference.floats("\(name).resid_last_pos")) <= Self.bar)
         if name == "ko_eoi_post" {
             let attention = try #require(trace.floats[.attention])
-            #expect(relativeError(attention, try reference.floats("\(name).attn")) <= Self.bar)
+            #expect(ReferenceRun.relativeError(attention, try reference.floats("\(name).attn")) <= Self.bar)
         }
         if let greedy { #expect(trace.integers[.generatedIDs] == greedy) }
     }
@@ -77,7 +80,7 @@ struct ReferenceParityTests {
             let trace = try reference.trace(under: InterventionSet(patches: [patch]), writing: [.logits])
             let logits = try #require(trace.lastRow(.logits, of: 0))
             #expect(
-                relativeError(logits, Array(expected[layer * width..<(layer + 1) * width])) <= Self.bar,
+                ReferenceRun.relativeError(logits, Array(expected[layer * width..<(layer + 1) * width])) <= Self.bar,
                 "layer \(layer)")
         }
     }
