@@ -65,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "narrowgate",
             dependencies: [
-                "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging", log,
+                "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging",
+                log,
                 argumentParser,
             ],
             path: "Sources/narrowgate", swiftSettings: strict),

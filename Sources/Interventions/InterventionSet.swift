@@ -43,7 +43,8 @@ package struct Knockout: Sendable, Equatable {
         if let given = members.optional("mode") {
             let name = try given.string()
             guard let known = KnockoutMode(rawValue: name) else {
-                throw given.invalid("\"\(name)\" is no knockout mode; modes are zero, mask, value")
+                throw given.invalid(
+                    "\"\(name)\" is no knockout mode; modes are zero, mask, value", code: "unknown_mode")
             }
             mode = known
         }
@@ -131,7 +132,7 @@ extension Site {
         let name = try field.string()
         guard let site = Site(rawValue: name) else {
             let known = Site.allCases.map(\.rawValue).joined(separator: ", ")
-            throw field.invalid("\"\(name)\" is no site; sites are \(known)")
+            throw field.invalid("\"\(name)\" is no site; sites are \(known)", code: "unknown_site")
         }
         self = site
     }

@@ -35,7 +35,7 @@ package indirect enum PositionExpression: Sendable, Equatable {
                 self = .role(text)
             }
         default:
-            throw field.invalid("expected a role, an index, a range or a list of these, found \(field.value.kind)")
+            throw field.wrongType("a role, an index, a range or a list of these")
         }
     }
 

@@ -20,7 +20,8 @@ package struct Variant: Sendable, Equatable {
         if case .string(let name) = field.value {
             guard let variant = Variant.named(name) else {
                 let known = Variant.namedVariants.map(\.name).joined(separator: ", ")
-                throw field.invalid("\"\(name)\" is no named variant; named variants are \(known)")
+                throw field.invalid(
+                    "\"\(name)\" is no named variant; named variants are \(known)", code: "unknown_variant")
             }
             self = variant
             return

@@ -16,7 +16,8 @@ enum ImageReference: Sendable {
         guard text.utf8.prefix(5).elementsEqual("data:".utf8) else {
             throw ImageReferenceError(
                 path: path,
-                detail: "\"\(text.prefix(60))\" is no image; give the id \"sha256:…\" of an uploaded one or a data: URL (remote URLs are never fetched)"
+                detail:
+                    "\"\(text.prefix(60))\" is no image; give the id \"sha256:…\" of an uploaded one or a data: URL (remote URLs are never fetched)"
             )
         }
         guard let comma = text.firstIndex(of: ","), text[..<comma].hasSuffix(";base64") else {

@@ -8,7 +8,9 @@ package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         case unknownField
         /// A member that this object must have.
         case missingField
-        /// A value of the wrong type or outside its range.
+        /// A value of another JSON type than the field takes.
+        case wrongType
+        /// A value of the right type that the field does not take.
         case invalidValue
     }
 
@@ -17,11 +19,14 @@ package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     package let path: String
     /// What was wrong and what would be right, as the end of a sentence that begins with the path.
     package let problem: String
+    /// A name for this very fault, where whoever reads the field has one: `unknown_site`.
+    package let code: String?
 
-    package init(_ kind: Kind, at path: String, _ problem: String) {
+    package init(_ kind: Kind, at path: String, _ problem: String, code: String? = nil) {
         self.kind = kind
         self.path = path
         self.problem = problem
+        self.code = code
     }
 
     package var description: String {

@@ -16,12 +16,13 @@ package struct JSONField: Sendable {
     }
 
     /// An error about this field: `problem` says what was found and what would be right.
-    package func invalid(_ problem: String) -> JSONError {
-        JSONError(.invalidValue, at: path, problem)
+    package func invalid(_ problem: String, code: String? = nil) -> JSONError {
+        JSONError(.invalidValue, at: path, problem, code: code)
     }
 
-    private func wrongType(_ expected: String) -> JSONError {
-        invalid("expected \(expected), found \(value.kind)")
+    /// An error about this field: its value is of another JSON type than `expected`.
+    package func wrongType(_ expected: String) -> JSONError {
+        JSONError(.wrongType, at: path, "expected \(expected), found \(value.kind)")
     }
 
     package var isNull: Bool { value == .null }

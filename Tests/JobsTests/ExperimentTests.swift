@@ -135,10 +135,15 @@ struct ExperimentTests {
             #expect(
                 await code(.patch, ["pairs": [["base": image, "source": image, "base_token": "two words"]]])
                     == "pairs[0].base_token unknown_token")
-            #expect(await code(.caption, ["image": image, "prompt": ["text": "no picture"]]) == "prompt image_count_mismatch")
-            #expect(await code(.caption, ["image": image, "prompt": ["preset": "x"]]) == "prompt.preset unknown_preset")
+            #expect(
+                await code(.caption, ["image": image, "prompt": ["text": "no picture"]])
+                    == "prompt image_count_mismatch")
+            #expect(
+                await code(.caption, ["image": image, "prompt": ["preset": "x"]]) == "prompt.preset unknown_preset")
             #expect(await code(.caption, ["image": image, "model": "x"]) == "UnknownModel")
-            #expect(await code(.caption, ["image": .string("sha256:" + String(repeating: "0", count: 64))]) == "UnknownImage")
+            #expect(
+                await code(.caption, ["image": .string("sha256:" + String(repeating: "0", count: 64))])
+                    == "UnknownImage")
             #expect(await code(.caption, ["image": "http://example.com/a.png"]) == "ImageReferenceError")
             #expect(await code(.caption, ["image": "data:image/png;base64,AAAA"]) == "RefusedImage")
         }
@@ -171,8 +176,9 @@ struct ExperimentTests {
                     "measure": ["caption": false],
                 ])
             #expect(rows.map { $0["layer"] ?? .null } == [nil, 0, 1, 2, 3])
-            #expect(rows.dropFirst().map { $0["receipt"]?["knockouts"]?.arrayValue?.first?["layers"] ?? .null }
-                == ["0..<4", "1..<4", "2..<4", "3"])
+            #expect(
+                rows.dropFirst().map { $0["receipt"]?["knockouts"]?.arrayValue?.first?["layers"] ?? .null }
+                    == ["0..<4", "1..<4", "2..<4", "3"])
             #expect(rows[0]["caption"] == JSONValue.null)
         }
     }

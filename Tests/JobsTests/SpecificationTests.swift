@@ -11,7 +11,9 @@ private let wrongRequests: [(JobKind, JSONValue, String)] = [
     (.knockout, ["images": ["a"], "variants": ["eio"]], "variants[0]"),
     (.knockout, ["images": ["a"], "variants": ["eoi", "eoi"]], "variants[1]"),
     (.knockout, ["images": ["a"], "variants": ["eoi"], "measure": ["tops": 3]], "measure.tops"),
-    (.knockout, ["inputs": [["id": "x", "image": "a"], ["id": "x", "image": "b"]], "variants": ["eoi"]], "inputs[1]"),
+    (
+        .knockout, ["inputs": [["id": "x", "image": "a"], ["id": "x", "image": "b"]], "variants": ["eoi"]], "inputs[1]"
+    ),
     (.patch, ["pairs": []], "pairs"),
     (.patch, ["pairs": [["base": "a"]]], "pairs[0].source"),
     (.patch, ["pairs": [["base": "a", "source": "b"]], "site": "resid"], "site"),
@@ -57,7 +59,9 @@ struct SpecificationTests {
                 .knockout,
                 [
                     "inputs": [["image": "sha256:a", "prompt": ["preset": "vqa", "question": "what?"]]],
-                    "variants": ["eoi", "other_image", ["name": "w", "knockouts": [["keys": 18, "layers": "from_each"]]]],
+                    "variants": [
+                        "eoi", "other_image", ["name": "w", "knockouts": [["keys": 18, "layers": "from_each"]]],
+                    ],
                     "reuse": "off",
                 ]
             ),

@@ -41,7 +41,7 @@ import Testing
         #expect(refusal { _ = try elements[1].integer() }?.path == "b[1]")
         #expect(refusal { _ = try fields.required("c").integer(in: 1...5) }?.description == "c: 7 is outside 1...5")
         #expect(try fields.required("d").integer() == 3)
-        #expect(refusal { _ = try fields.required("e").integer() }?.kind == .invalidValue)
+        #expect(refusal { _ = try fields.required("e").integer() }?.kind == .wrongType)
         #expect(refusal { _ = try fields.required("c").string() }?.problem == "expected a string, found a number")
         #expect(refusal { _ = try fields.required("c").bool() } != nil)
         #expect(refusal { _ = try fields.required("c").object() } != nil)

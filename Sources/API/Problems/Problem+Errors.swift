@@ -20,6 +20,7 @@ extension Problem {
                 .unknownImage, field: error.path,
                 "there is no image \(error.digest); upload it with POST /v1/images")
         case let error as RefusedImage: self.init(error.error, field: error.path)
+        case let error as CellFailure: self.init(.damagedImage, "\(error)")
         case let error as ImageReferenceError: self.init(.invalidImageReference, field: error.path, error.detail)
         case let error as TooManyCells: self.init(.tooManyCells, "\(error)")
         case let error as PictureError: self.init(error, field: nil)
@@ -40,7 +41,8 @@ extension Problem {
             case .malformed: .malformedJSON
             case .unknownField: .unknownField
             case .missingField: .missingField
-            case .invalidValue: error.isOfWrongType ? .wrongType : .invalidValue
+            case .wrongType: .wrongType
+            case .invalidValue: error.code.flatMap { ProblemCode(rawValue: $0) } ?? .invalidValue
             }
         self.init(code, field: error.path, error.problem)
     }
@@ -94,12 +96,6 @@ extension Problem {
         let code = ProblemCode(rawValue: refusal.reason.rawValue) ?? .internalError
         self.init(code, status: refusal.status, refusal.detail)
     }
-}
-
-extension JSONError {
-    /// Whether the value is of another JSON type than the field takes; StrictJSON and the readers above it say so as
-    /// "expected an integer, found a string".
-    var isOfWrongType: Bool { kind == .invalidValue && problem.hasPrefix("expected ") }
 }
 
 /// A served model that cannot be loaded.

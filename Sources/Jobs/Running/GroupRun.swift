@@ -85,8 +85,8 @@ package struct GroupRun: Sendable {
 }
 
 /// Why one input's cells cannot be computed while the others can.
-struct CellFailure: Error, CustomStringConvertible {
-    let description: String
+package struct CellFailure: Error, Sendable, CustomStringConvertible {
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

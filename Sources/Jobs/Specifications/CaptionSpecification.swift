@@ -26,7 +26,8 @@ package struct CaptionSpecification: Sendable, Equatable {
         } else {
             guard members.optional("images") != nil || members.optional("inputs") != nil else {
                 throw JSONError(
-                    .missingField, at: "image", "is required: a digest \"sha256:…\" of an uploaded picture, or a data: URL")
+                    .missingField, at: "image",
+                    "is required: a digest \"sha256:…\" of an uploaded picture, or a data: URL")
             }
             inputs = try JobInput.list(members)
             isSingle = false

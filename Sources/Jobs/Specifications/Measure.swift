@@ -45,7 +45,9 @@ package enum Reuse: String, Sendable {
             return
         }
         let text = try field.string()
-        guard let reuse = Reuse(rawValue: text) else { throw field.invalid("\"\(text)\" is neither \"on\" nor \"off\"") }
+        guard let reuse = Reuse(rawValue: text) else {
+            throw field.invalid("\"\(text)\" is neither \"on\" nor \"off\"")
+        }
         self = reuse
     }
 }

@@ -55,8 +55,8 @@ struct PatchCommand: AsyncParsableCommand {
     func run() async throws {
         let given = try request.map { path throws(CommandError) in try readJSONObject(path) }
         try await work.run(requestModel: given?["model"]?.stringValue) { workplace in
-            var request = given ?? JSONObject()
-            if given == nil { request = try await self.request(in: workplace) }
+            let request: JSONObject
+            if let given { request = given } else { request = try await self.request(in: workplace) }
             try await work.perform(
                 .patch, try work.naming(request, in: workplace), in: workplace, show: PatchPage.lines)
         }
