@@ -53,7 +53,7 @@ extension JobsCommand {
 
         func run() async throws {
             let store = try database.reader()
-            let query = JobQuery(status: status.flatMap(JobStatus.init), kind: kind, limit: limit)
+            let query = JobQuery(status: status.flatMap { JobStatus(rawValue: $0) }, kind: kind, limit: limit)
             let page = try await store.jobs(query)
             if json {
                 let answers = page.elements.map { JobAnswer($0).json }

@@ -47,8 +47,8 @@ struct KnockoutCommand: AsyncParsableCommand {
     func run() async throws {
         let given = try request.map { path throws(CommandError) in try readJSONObject(path) }
         try await work.run(requestModel: given?["model"]?.stringValue) { workplace in
-            let request: JSONObject
-            if let given { request = given } else { request = try await self.request(in: workplace) }
+            var request = given ?? JSONObject()
+            if given == nil { request = try await self.request(in: workplace) }
             try await work.perform(
                 .knockout, try work.naming(request, in: workplace), in: workplace, show: KnockoutPage.lines)
         }

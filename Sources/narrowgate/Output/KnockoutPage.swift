@@ -1,3 +1,4 @@
+import Store
 import StrictJSON
 
 /// A knockout job, for people: a line a cell, and means where there are several inputs.

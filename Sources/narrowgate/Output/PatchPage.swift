@@ -1,3 +1,4 @@
+import Store
 import StrictJSON
 
 /// A patch job, for people: a line a cell, and accuracy or similarity by layer.

@@ -17,8 +17,8 @@ struct TracePictures {
         guard digests[path] == nil else { return }
         let content = try PictureReferences.file(path)
         let digest = try ContentDigest.of(content)
-        if images[digest] == nil {
-            do { images[digest] = try model.encode(file: content) } catch { throw CommandError("\(path): \(error)") }
+        do { if images[digest] == nil { images[digest] = try model.encode(file: content) } } catch {
+            throw CommandError("\(path): \(error)")
         }
         digests[path] = digest
     }
