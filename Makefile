@@ -31,6 +31,8 @@ demo: build
 test: build lint
 	@echo "test: swift test $(SWIFT_FLAGS)"
 	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+	@echo "test: every command in README and docs"
+	@Tools/docs/check.sh
 
 lint:
 	@echo "lint: swift format, import rules"

@@ -55,13 +55,13 @@ import Testing
             422, "layer_out_of_range", "variants[0].knockouts[0].layers"),
         Case("/v1/knockouts", #"{"images": ["IMAGE"], "variants": []}"#, 422, "invalid_value", "variants"),
         Case("/v1/knockouts", #"{"images": [], "variants": ["eoi"]}"#, 422, "invalid_value", "images"),
-        Case("/v1/knockouts", #"{"images": ["IMAGE"], "variants": ["eio"]}"#, 422, "invalid_value", "variants[0]"),
+        Case("/v1/knockouts", #"{"images": ["IMAGE"], "variants": ["eio"]}"#, 422, "unknown_variant", "variants[0]"),
         Case("/v1/knockouts", #"{"variants": ["eoi"]}"#, 400, "missing_field", "inputs"),
         Case("/v1/patches", #"{"pairs": []}"#, 422, "invalid_value", "pairs"),
         Case("/v1/patches", #"{"pairs": [{"base": "IMAGE"}]}"#, 400, "missing_field", "pairs[0].source"),
         Case(
             "/v1/patches", #"{"pairs": [{"base": "IMAGE", "source": "IMAGE"}], "site": "resid"}"#, 422,
-            "invalid_value", "site"),
+            "unknown_site", "site"),
         Case(
             "/v1/patches", #"{"pairs": [{"base": "IMAGE", "source": "IMAGE"}], "layers": [99]}"#, 422,
             "layer_out_of_range", "layers"),
