@@ -61,7 +61,7 @@ let package = Package(
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
         floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
-        floor("API", ["StrictJSON", "Jobs", "HTTPServer", "Models", httpTypes, log]),
+        floor("API", ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", httpTypes, log]),
         .executableTarget(
             name: "narrowgate",
             dependencies: [

@@ -12,6 +12,7 @@ packages=(
     libpcre2-dev       # tokenizers' regular expressions
     libssl-dev         # libcrypto: digests
     pkg-config         # where the above are
+    python3            # make lint: the import rules
     sqlite3 curl       # the demo and the tests talk to the server and the database as a user would
 )
 
