@@ -64,7 +64,7 @@ package struct NextTokenDistribution: Sendable {
     /// Whether rounding could have decided the first place: the top-2 margin is within `relativeError` of
     /// the largest unmasked logit.
     ///
-    /// The default is twice the parity bar of float32 runs (design §7).
+    /// The default is twice the parity bar of float32 runs (docs/numerics.md).
     package func isNearTie(relativeError: Float = 2e-4) -> Bool {
         let pair = top(2)
         guard pair.count == 2 else { return false }

@@ -19,7 +19,7 @@ package indirect enum PositionExpression: Sendable, Equatable {
     package init(_ field: JSONField) throws(JSONError) {
         switch field.value {
         case .integer, .number:
-            self = .index(try field.integer(in: 0...Int(Int32.max)))
+            self = .index(try IndexRange.index(field))
         case .array:
             let elements = try field.array()
             guard !elements.isEmpty else { throw field.invalid("the list is empty; name at least one position") }
@@ -54,6 +54,15 @@ package indirect enum PositionExpression: Sendable, Equatable {
 enum IndexRange {
     /// The upper bound of a range whose end is known only where it is resolved.
     static let open = Int(Int32.max)
+
+    /// An index from the front; there is none from the back.
+    static func index(_ field: JSONField) throws(JSONError) -> Int {
+        let index = try field.integer()
+        guard index >= 0, index < open else {
+            throw field.invalid("\(index) is no index; they count from 0 at the front")
+        }
+        return index
+    }
 
     /// The range as a request spells it.
     static func text(_ range: Range<Int>) -> String {

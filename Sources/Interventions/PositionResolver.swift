@@ -2,7 +2,7 @@ package import Models
 
 /// Finds the positions that expressions stand for on one prompt.
 ///
-/// Roles and time (design §3): as *queries*, `text` and `all` include generated positions; indices,
+/// Roles and time: as *queries*, `text` and `all` include generated positions; indices,
 /// ranges and the other roles do not, unless `generated` is listed.
 package struct PositionResolver: Sendable {
     package let layout: PromptLayout

@@ -1,6 +1,6 @@
 package import StrictJSON
 
-/// What the interventions of one run did, and by how much (design §3, "receipt").
+/// What the interventions of one run did, and by how much (docs/api.md, "Interventions").
 package struct Receipt: Sendable, Equatable {
     package struct Cut: Sendable, Equatable {
         package let queries: String

@@ -1,4 +1,4 @@
-/// The named sets of token positions that every model knows (design §3, "role").
+/// The named sets of token positions that every model knows (docs/api.md, "Interventions").
 ///
 /// Beside these, `image[r,c]`, `image[r,*]` and `random_image(n)` name parts of the picture, and
 /// `#2` behind an image role chooses the second picture of a prompt.

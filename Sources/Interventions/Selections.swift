@@ -44,7 +44,7 @@ package enum LayerSelection: Sendable, Equatable {
                     throw field.invalid("\"\(text)\" is neither an index nor a range such as \"8..<16\"")
                 }
             } else {
-                self = .index(try field.integer(in: 0...Int(Int32.max)))
+                self = .index(try IndexRange.index(field))
             }
         }
 
@@ -113,8 +113,14 @@ package enum LayerSelection: Sendable, Equatable {
     {
         switch self {
         case .all: return Array(0..<count)
-        case .each, .eachOf: return variantLayer.map { [$0] } ?? []
-        case .fromEach: return variantLayer.map { Array($0..<count) } ?? []
+        case .each, .eachOf, .fromEach:
+            guard let variantLayer else {
+                throw InterventionError(
+                    .unsupported, at: path,
+                    "\(json.text) makes one variant a layer, which only the variants of jobs do; give an index, a range, a list or \"all\""
+                )
+            }
+            return self == .fromEach ? Array(variantLayer..<count) : [variantLayer]
         case .list(let items):
             return try indices(of: items, count: count, what: "layer", code: .layerOutOfRange, path: path, model: model)
         }

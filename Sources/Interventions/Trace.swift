@@ -1,7 +1,7 @@
 package import Models
 import Numerics
 
-/// One run of a model on one prompt with one picture, written down tensor by tensor (design §7).
+/// One run of a model on one prompt with one picture, written down tensor by tensor (docs/cli.md, "Traces").
 ///
 /// Made first, so that everything that cannot be done is known before anything is computed; then run:
 ///

@@ -1,6 +1,6 @@
 import Models
 
-/// The tensors of a trace, by their names in the file (design §7; the reference generator's README).
+/// The tensors of a trace, by their names in the file (docs/cli.md, "Traces"; the reference generator's README).
 package enum TraceTensor: String, CaseIterable, Sendable {
     /// Token ids as Hugging Face has them, placeholders at image positions: int32 `[T]`.
     case inputIDs = "input_ids"

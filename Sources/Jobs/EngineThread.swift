@@ -6,7 +6,7 @@ import Synchronization
 /// The one thread on which models are computed.
 ///
 /// One, because OpenMP and OpenBLAS keep a team of threads for every calling thread; long-lived, for the same reason; and
-/// at a lower priority than the server's threads, so that a machine under full load still answers (design §4).
+/// at a lower priority than the server's threads, so that a machine under full load still answers.
 ///
 /// Work comes in two lanes. A *batch* body is a stack group of a job and may take minutes. An *interactive* body is a
 /// caption that somebody waits for. A batch body passes a ``LayerBoundary`` at every layer; whatever interactive bodies

@@ -13,11 +13,14 @@ enum ImageReference: Sendable {
             self = .digest(text)
             return
         }
+        guard !ContentDigest.isWellFormed("sha256:\(text)") else {
+            throw ImageReferenceError(path: path, detail: "the digest lacks its prefix; write \"sha256:\(text)\"")
+        }
         guard text.utf8.prefix(5).elementsEqual("data:".utf8) else {
             throw ImageReferenceError(
                 path: path,
                 detail:
-                    "\"\(text.prefix(60))\" is no image; give the id \"sha256:…\" of an uploaded one or a data: URL (remote URLs are never fetched)"
+                    "\"\(text.prefix(60))\" is no image (files are not read from paths here); give the id \"sha256:…\" of an uploaded one or a data: URL (remote URLs are never fetched)"
             )
         }
         guard let comma = text.firstIndex(of: ","), text[..<comma].hasSuffix(";base64") else {

@@ -93,7 +93,7 @@ package final class JSONFields {
 
     /// The member, or `nil` where it is absent or `null`.
     package func optional(_ name: String) -> JSONField? {
-        known.append(name)
+        if !known.contains(name) { known.append(name) }
         guard let value = object[name], value != .null else { return nil }
         return JSONField(value, path: join(name))
     }

@@ -3,7 +3,7 @@ import Models
 import StrictJSON
 import Testing
 
-/// What must hold exactly on any checkpoint (design §3).
+/// What must hold exactly on any checkpoint.
 @Suite("Identities of interventions")
 struct IdentityTests {
     static let checkpoints = ["chameleon-tiny", "chameleon-34b-tiny"]

@@ -140,6 +140,11 @@ struct ExperimentTests {
                     == "prompt image_count_mismatch")
             #expect(
                 await code(.caption, ["image": image, "prompt": ["preset": "x"]]) == "prompt.preset unknown_preset")
+            #expect(
+                await code(
+                    .caption,
+                    ["image": image, "interventions": ["knockouts": [["keys": "eoi", "layers": "from_each"]]]])
+                    == "interventions.knockouts[0].layers unsupported_intervention")
             #expect(await code(.caption, ["image": image, "model": "x"]) == "UnknownModel")
             #expect(
                 await code(.caption, ["image": .string("sha256:" + String(repeating: "0", count: 64))])

@@ -29,6 +29,9 @@ picture, so that only [EOI] could be trusted. At inference nothing is hidden. It
 object with a known answer for the experiments of *The Narrow Gate* (arXiv 2412.06646), not evidence for their claim.
 Without a prompt, the first token after [EOI] is one of those words: use the presets.""",
 }
+KNOWS = """It knows only its own scenes: one to three flat shapes (circle, square, triangle, cross, ring, diamond; red, green, blue,
+yellow, pink, white), each in its own quarter of a dark grey square picture. Anything else gets a confident, wrong caption:
+experiments on your own pictures need your own checkpoint (`--models DIR`)."""
 SHORT = {"caption": "caption", "caption, 1 object": "1 object", "caption, 2 objects": "2 objects", "caption, 3 objects": "3 objects",
          "colour words": "colour", "shape words": "shape", "end": "`</s>`", "probe": "probe", "probe.colour": "probe.colour", "vqa": "vqa"}
 
@@ -90,6 +93,8 @@ def main():
     probe = result["patching"]["probe"]
     made = result["generate"]
     card = f"""{WHAT[os.path.basename(os.path.abspath(arguments.model))]}
+
+{KNOWS}
 
 Language model {(total - vision) / 1e6:.2f} million parameters ({config['num_hidden_layers']} layers, hidden {config['hidden_size']}, \
 {config['num_attention_heads']} heads), VQ encoder {vision / 1e6:.2f} million; bfloat16, {size:.1f} MB. Pictures are shrunk to 32×32 and \

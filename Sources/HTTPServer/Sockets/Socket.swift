@@ -30,7 +30,8 @@ enum Socket {
         guard bind(descriptor, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0,
             Glibc.listen(descriptor, 512) == 0
         else {
-            let error = ServerError.system("cannot listen on \(host) port \(port)")
+            let error = ServerError.system(
+                "cannot listen on \(host) port \(port) (port 0 lets the system choose a free one)")
             Glibc.close(descriptor)
             throw error
         }

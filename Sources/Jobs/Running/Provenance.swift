@@ -3,7 +3,7 @@ package import Models
 import Store
 package import StrictJSON
 
-/// How a result was made, so that it can be made again (design §6, "provenance").
+/// How a result was made, so that it can be made again (docs/numerics.md).
 package struct Provenance: Sendable, Equatable {
     /// Version and build of this program: `0.1.0 (9f3c2e1)`; the build is the start of the executable's SHA-256.
     package static let engine = "\(version) (\(build))"

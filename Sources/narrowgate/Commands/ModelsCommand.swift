@@ -24,9 +24,9 @@ struct ModelsCommand: AsyncParsableCommand {
     func run() async throws {
         startLogging(.error)
         let settings = try database.settings()
-        let folders = models.folders.isEmpty ? settings.models ?? [] : models.folders
         let library = ModelLibrary(
-            directories: try ModelFolders.directories(folders, model: name), digestCache: Installation.digestCache)
+            directories: try ModelFolders.directories(models.folders, file: settings.models ?? [], model: name),
+            digestCache: Installation.digestCache)
         guard let name else { return StandardOutput.lines(json ? [list(library).text] : table(library)) }
         let model = try await library.model(ModelFolders.name(of: name))
         let answer = try ModelAnswer.json(model)

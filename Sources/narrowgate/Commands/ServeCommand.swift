@@ -78,7 +78,7 @@ struct ServeCommand: AsyncParsableCommand {
         var configuration = ServeConfiguration(
             database: settings.database ?? DatabaseOptions.defaultDatabase,
             modelDirectories: try ModelFolders.directories(
-                models.folders.isEmpty ? settings.models ?? [] : models.folders))
+                models.folders, file: settings.models ?? []))
         configuration.host = settings.host ?? configuration.host
         configuration.port = settings.port ?? 8080
         configuration.digestCache = Installation.digestCache

@@ -3,14 +3,17 @@ import Foundation
 /// The folders in which models are looked for, the first first.
 enum ModelFolders {
     /// - Parameters:
-    ///   - given: folders of the command line, or of the settings file.
+    ///   - flags: folders of the command line.
+    ///   - file: folders of the settings file, which count where the command line names none.
     ///   - model: what the request calls its model: a path is looked at before everything else.
     /// - throws: ``CommandError`` for a folder that is not there.
-    static func directories(_ given: [String], model: String? = nil) throws(CommandError) -> [URL] {
-        var paths = given
+    static func directories(_ flags: [String], file: [String] = [], model: String? = nil) throws(CommandError) -> [URL]
+    {
+        var paths = flags
         if let model, isPath(model) { paths.insert(model, at: 0) }
         let environment = ProcessInfo.processInfo.environment["NARROWGATE_MODELS"] ?? ""
         paths += environment.split(separator: ":").map(String.init)
+        if flags.isEmpty { paths += file }
         for path in paths {
             var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {

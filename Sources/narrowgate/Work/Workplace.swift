@@ -14,7 +14,7 @@ final class Workplace: Sendable {
     /// - throws: `StoreError`, ``CommandError``.
     init(settings: Settings, folders: [String], model: String?) async throws {
         let directories = try ModelFolders.directories(
-            folders.isEmpty ? settings.models ?? [] : folders, model: model)
+            folders, file: settings.models ?? [], model: model)
         let store = try Store(path: settings.database ?? DatabaseOptions.defaultDatabase)
         let models = ModelLibrary(directories: directories, digestCache: Installation.digestCache)
         let queue = try await JobQueue(store: store, limit: settings.queueLimit ?? 10_000)
