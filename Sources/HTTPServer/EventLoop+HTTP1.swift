@@ -27,6 +27,7 @@ extension EventLoop {
         connection.since = now
         do throws(Refusal) {
             connection.contentLimit = try configuration.admit(head)
+            connection.parser.contentLimit = connection.contentLimit
             if case .length(let length) = head.content, length > connection.contentLimit {
                 throw .contentTooLarge(limit: connection.contentLimit)
             }

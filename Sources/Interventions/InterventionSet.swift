@@ -164,10 +164,10 @@ package struct InterventionSet: Sendable, Equatable {
     init(members: JSONFields) throws(JSONError) {
         self.init()
         if let list = members.optional("knockouts") {
-            for element in try list.array() { knockouts.append(try Knockout(element)) }
+            for element in try Self.elements(list) { knockouts.append(try Knockout(element)) }
         }
         if let list = members.optional("patches") {
-            for element in try list.array() { patches.append(try Patch(element)) }
+            for element in try Self.elements(list) { patches.append(try Patch(element)) }
         }
         if let list = members.optional("steers") {
             guard try list.array().isEmpty else {
@@ -177,6 +177,19 @@ package struct InterventionSet: Sendable, Equatable {
             }
         }
         if let flag = members.optional("allow_noop") { allowNoop = try flag.bool() }
+    }
+
+    /// The most knockouts, and the most patches, of one run: each is looked at for every head of every layer.
+    static let maximumCount = 256
+
+    private static func elements(_ list: JSONField) throws(JSONError) -> [JSONField] {
+        let elements = try list.array()
+        guard elements.count <= maximumCount else {
+            throw list.invalid(
+                "\(elements.count) of them; at most \(maximumCount) in one run: merge them into lists of positions or layers"
+            )
+        }
+        return elements
     }
 
     package var json: JSONValue {

@@ -13,6 +13,8 @@ package indirect enum PositionExpression: Sendable, Equatable {
     case range(Range<Int>)
     case list([PositionExpression])
 
+    static let maximumCount = 65_536
+
     /// Reads a role expression (wire vocabulary, "role expression").
     ///
     /// - throws: ``JSONError`` naming the field if it is none of the forms.
@@ -23,6 +25,9 @@ package indirect enum PositionExpression: Sendable, Equatable {
         case .array:
             let elements = try field.array()
             guard !elements.isEmpty else { throw field.invalid("the list is empty; name at least one position") }
+            guard elements.count <= Self.maximumCount else {
+                throw field.invalid("\(elements.count) elements; at most \(Self.maximumCount): write ranges")
+            }
             var list: [PositionExpression] = []
             for element in elements { list.append(try PositionExpression(element)) }
             self = .list(list)

@@ -10,8 +10,8 @@ package enum PromptRequest: Sendable, Equatable {
     package init(_ field: JSONField) throws(JSONError) {
         let members = try field.object()
         let preset = try members.optional("preset")?.string()
-        let question = try members.optional("question")?.string()
-        let text = try members.optional("text")?.string()
+        let question = try members.optional("question").map { given throws(JSONError) in try Self.text(given) }
+        let text = try members.optional("text").map { given throws(JSONError) in try Self.text(given) }
         try members.finish()
         switch (preset, text) {
         case (let preset?, nil): self = .preset(preset, question: question)
@@ -20,6 +20,18 @@ package enum PromptRequest: Sendable, Equatable {
             self = .text(text)
         default: throw field.invalid("give either \"preset\" or \"text\"")
         }
+    }
+
+    /// Longer than any model's positions; the tokenizer need not look at more.
+    private static let maximumBytes = 1 << 20
+
+    private static func text(_ field: JSONField) throws(JSONError) -> String {
+        let text = try field.string()
+        guard !text.isEmpty else { throw field.invalid("the text is empty") }
+        guard text.utf8.count <= maximumBytes else {
+            throw field.invalid("\(text.utf8.count) bytes; at most \(maximumBytes)")
+        }
+        return text
     }
 
     package var json: JSONValue {

@@ -89,7 +89,7 @@ package struct InterventionResolver: Sendable {
                 throw InterventionError(.missingSource, at: join(path, "source"), "names no source run")
             }
             let moved = try resolve(patch, from: sources[at], variantLayer: variantLayer, path: path)
-            guard !moved.positions.isEmpty || set.allowNoop else {
+            guard !(moved.positions.isEmpty || moved.layers.isEmpty) || set.allowNoop else {
                 throw InterventionError(.nothingToDo, at: path, "resolves to no position (allow_noop permits this)")
             }
             for layer in moved.layers {

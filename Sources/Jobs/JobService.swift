@@ -48,45 +48,45 @@ package final class JobService: Sendable {
         return NewImage(content: file, format: picture.format, width: picture.width, height: picture.height)
     }
 
-    /// The digest that a request's image stands for; a `data:` URL is stored, or only examined in a dry run.
-    ///
-    /// - throws: ``ImageReferenceError``, ``UnknownImage``, ``PictureError`` as ``RefusedImage``.
-    private func digest(of reference: String, path: String, keeping pictures: PictureHold) async throws -> String {
-        switch try ImageReference(reference, path: path) {
-        case .digest(let digest):
-            guard try await store.image(digest) != nil else { throw UnknownImage(digest: digest, path: path) }
-            return digest
-        case .content(let content):
-            let image: NewImage
-            do { image = try Self.examined(content) } catch let error as PictureError {
-                throw RefusedImage(error: error, path: path)
-            }
-            switch pictures {
-            case .store: return try await store.insert(image).digest
-            case .examineOnly: return try ContentDigest.of(content)
-            }
-        }
-    }
-
     /// What planning does with pictures that come inside a request.
     package enum PictureHold: Sendable { case store, examineOnly }
 
     // MARK: Jobs
 
-    /// Checks a request in full and lays it out.
+    /// Checks a request in full and lays it out. Pictures that came with it are stored only if all of it is right.
     ///
-    /// - throws: what is wrong with which field: ``UnknownModel``, ``UnknownImage``, ``InterventionError``, …
-    package func plan(_ specification: JobSpecification, pictures: PictureHold = .store) async throws -> JobPlan {
+    /// - Parameter files: pictures that came beside the request, which names them by digest.
+    /// - throws: what is wrong with which field: ``UnknownModel``, ``UnknownImage``, ``InterventionError``, …;
+    ///   `PictureError` for one of `files`, ``RefusedImage`` for a picture inside the request.
+    package func plan(
+        _ specification: JobSpecification, pictures: PictureHold = .store, files: [[UInt8]] = []
+    ) async throws -> JobPlan {
         let model = try await models.model(specification.model)
         var specification = specification
-        var known: [String: String] = [:]
+        var brought: [String: NewImage] = [:]
+        for file in files { brought[try ContentDigest.of(file)] = try Self.examined(file) }
         try await specification.mapImages { reference, path in
-            if let digest = known[reference] { return digest }
-            let digest = try await digest(of: reference, path: path, keeping: pictures)
-            known[reference] = digest
-            return digest
+            switch try ImageReference(reference, path: path) {
+            case .digest(let digest):
+                if brought[digest] == nil, try await store.image(digest) == nil {
+                    throw UnknownImage(digest: digest, path: path)
+                }
+                return digest
+            case .content(let content):
+                let digest = try ContentDigest.of(content)
+                if brought[digest] == nil {
+                    do { brought[digest] = try Self.examined(content) } catch let error as PictureError {
+                        throw RefusedImage(error: error, path: path)
+                    }
+                }
+                return digest
+            }
         }
-        return try JobPlan(specification, on: model)
+        let plan = try JobPlan(specification, on: model)
+        if case .store = pictures {
+            for image in brought.values { _ = try await store.insert(image) }
+        }
+        return plan
     }
 
     /// Queues a job; when this returns, the job survives anything.

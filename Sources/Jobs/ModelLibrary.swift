@@ -20,6 +20,7 @@ package actor ModelLibrary {
     package nonisolated let entries: [ModelCatalog.Entry]
     /// Where digests of checkpoint files are remembered; `nil` hashes anew in every process.
     private let digestCache: URL?
+    private var models: [String: VisionLanguageModel] = [:]
     private var loads: [String: Task<VisionLanguageModel, any Error>] = [:]
 
     /// - Parameter directories: folders whose sub-folders are checkpoints; of two of one name the first wins.
@@ -35,6 +36,9 @@ package actor ModelLibrary {
         names.contains("gate") ? "gate" : names.first
     }
 
+    /// The model if it has been loaded, without loading it.
+    package func loaded(_ name: String) -> VisionLanguageModel? { models[name] }
+
     /// The loaded model.
     ///
     /// - throws: ``UnknownModel``, or what is wrong with the checkpoint.
@@ -49,7 +53,9 @@ package actor ModelLibrary {
         }
         loads[name] = load
         do {
-            return try await load.value
+            let model = try await load.value
+            models[name] = model
+            return model
         } catch {
             // A checkpoint that was mended on disk is tried again at the next request.
             loads[name] = nil

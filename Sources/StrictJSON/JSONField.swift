@@ -101,9 +101,23 @@ package final class JSONFields {
     /// The member; absent or `null` is an error.
     package func required(_ name: String) throws(JSONError) -> JSONField {
         guard let field = optional(name) else {
+            // A misspelt name is the likelier fault: name what is there rather than what is not.
+            for stray in object.names where !known.contains(stray) && Self.isMisspelling(stray, of: name) {
+                throw JSONError(.unknownField, at: join(stray), "unknown field; is \"\(name)\" meant?")
+            }
             throw JSONError(.missingField, at: join(name), "is required")
         }
         return field
+    }
+
+    /// Whether `name` differs from `word` by one letter too many, too few or wrong, or by the order of two.
+    private static func isMisspelling(_ name: String, of word: String) -> Bool {
+        let (a, b) = (Array(name.utf8), Array(word.utf8))
+        guard min(a.count, b.count) >= 4, abs(a.count - b.count) <= 1, a != b else { return false }
+        let head = zip(a, b).prefix { $0 == $1 }.count
+        let tail = zip(a.dropFirst(head).reversed(), b.dropFirst(head).reversed()).prefix { $0 == $1 }.count
+        let (restA, restB) = (a.dropFirst(head).dropLast(tail), b.dropFirst(head).dropLast(tail))
+        return max(restA.count, restB.count) <= 1 || (restA.count == 2 && restA.reversed().elementsEqual(restB))
     }
 
     /// Marks members as known without reading them.

@@ -28,7 +28,12 @@ final class HealthEndpoints: Sendable {
     /// `GET /readyz`: the store answers, the default model is loaded and computes.
     @Sendable func ready(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        let model = try loadedModel()
+        let model: VisionLanguageModel
+        if let name = jobs.models.defaultName, let loaded = await jobs.models.loaded(name) {
+            model = loaded
+        } else {
+            model = try loadedModel()
+        }
         _ = try await jobs.store.newestJob()
         let isFinite = try await jobs.engine.run(.interactive) { boundary in
             let outcome = try ModelRun(model, boundary: { try boundary.pass() }).run(

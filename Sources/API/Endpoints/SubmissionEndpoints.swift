@@ -30,10 +30,7 @@ struct SubmissionEndpoints: Sendable {
             do {
                 var object = try CaptionForm(items, image: try ContentDigest.of(file)).object
                 if let request { object = try Self.merge(request, into: object) }
-                // What is wrong in words is found before the picture is kept.
-                let submission = try read(.caption, JSONFields(object))
-                try await keep(file, for: submission)
-                return try await answer(submission, preferences)
+                return try await answer(try read(.caption, JSONFields(object)), preferences, files: [file])
             } catch {
                 guard let problem = Problem(error) else { throw error }
                 throw problem.renamingField(CaptionForm.spelling)
@@ -53,10 +50,6 @@ struct SubmissionEndpoints: Sendable {
         return merged
     }
 
-    private func keep(_ file: [UInt8], for submission: Submission) async throws {
-        _ = try await jobs.storePicture(file)
-    }
-
     // MARK: Reading
 
     /// A request that was read but not yet checked against a model.
@@ -74,13 +67,16 @@ struct SubmissionEndpoints: Sendable {
 
     // MARK: Answering
 
-    private func answer(_ submission: Submission, _ preferences: Preferences) async throws -> Response {
+    /// - Parameter files: pictures that came beside the request's members.
+    private func answer(
+        _ submission: Submission, _ preferences: Preferences, files: [[UInt8]] = []
+    ) async throws -> Response {
         _ = try await jobs.loadedModel(submission.specification.model)
         if submission.isDryRun {
-            let plan = try await jobs.plan(submission.specification, pictures: .examineOnly)
+            let plan = try await jobs.plan(submission.specification, pictures: .examineOnly, files: files)
             return Response(json: try await jobs.dryRun(plan))
         }
-        let plan = try await jobs.plan(submission.specification)
+        let plan = try await jobs.plan(submission.specification, files: files)
         if case .caption(let caption) = submission.specification, caption.isSingle,
             !preferences.respondsAsynchronously
         {

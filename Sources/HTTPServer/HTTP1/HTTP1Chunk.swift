@@ -15,6 +15,9 @@ enum HTTP1Chunk {
         guard rest.isEmpty || rest.first == UInt8(ascii: ";") else {
             throw Refusal(.badChunk, "a chunk size must be hexadecimal digits, followed by CR LF or a semicolon")
         }
+        // `;` must be followed by a name; what the extension says is ignored.
+        guard rest.isEmpty || rest.dropFirst().contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") })
+        else { throw Refusal(.badChunk, "a chunk extension has no name") }
         return (value, rest.count)
     }
 }

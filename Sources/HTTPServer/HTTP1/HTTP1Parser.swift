@@ -49,6 +49,9 @@ package struct HTTP1Parser: Sendable {
     private var sectionBytes = 0
     private var sectionFields = 0
     private var extensionBytes = 0
+    private var chunkedBytes = 0
+    /// The most content of the request at hand, as its chunks announce it; whoever reads the head sets it.
+    package var contentLimit = Int.max
 
     package init(limits: Limits) {
         self.limits = limits
@@ -130,6 +133,8 @@ package struct HTTP1Parser: Sendable {
                 guard extensionBytes <= limits.chunkExtensions else {
                     throw Refusal(.badChunk, "there are too many chunk extensions")
                 }
+                guard size.value <= contentLimit - chunkedBytes else { throw .contentTooLarge(limit: contentLimit) }
+                chunkedBytes += size.value
                 startSection()
                 state = size.value == 0 ? .trailers : .chunk(remaining: size.value)
             case .chunk(let remaining):
@@ -165,6 +170,8 @@ package struct HTTP1Parser: Sendable {
         case .open: state = .chunkSize
         }
         extensionBytes = 0
+        chunkedBytes = 0
+        contentLimit = .max
         startSection()
     }
 

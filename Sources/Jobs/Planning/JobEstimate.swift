@@ -71,10 +71,22 @@ struct JobEstimate {
                     return [
                         "id": .string(plan.names(group: group, place: 0).input),
                         "tokens": .integer(context.layout.tokens), "roles": context.layout.rolesJSON,
-                        "text": .string(context.text),
+                        "text": .string(Self.spelledOut(context, on: plan.model)),
                     ]
                 }),
         ]
+    }
+
+    /// The prompt as the tokenizer's tokens spell it, special ones included, the picture's run cut to one token and "…".
+    private static func spelledOut(_ context: PromptContext, on model: VisionLanguageModel) -> String {
+        guard let ids = try? model.prompt(context.text, imageCount: 1).inputIDs else { return context.text }
+        var text = ""
+        var position = 0
+        for block in context.layout.images {
+            text += model.text(of: Array(ids[position...block.image.lowerBound])) + "…"
+            position = block.image.upperBound
+        }
+        return text + model.text(of: Array(ids[position...]))
     }
 
     /// A stored row's size: measured over the rows of the demo's jobs, five listed tokens each.

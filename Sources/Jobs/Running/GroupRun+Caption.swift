@@ -93,7 +93,8 @@ struct CaptionRun {
     }
 
     private static func promptJSON(_ request: PromptRequest?, _ context: PromptContext) -> JSONValue {
-        var object = request?.json.objectValue ?? JSONObject()
+        var object = JSONObject([("preset", .null)])
+        for (name, value) in request?.json.objectValue?.members ?? JSONObject().members { object[name] = value }
         object["text"] = .string(context.text)
         object["tokens"] = .integer(context.layout.tokens)
         object["roles"] = context.layout.rolesJSON

@@ -33,6 +33,15 @@ package struct JobInput: Sendable, Equatable {
         return id
     }
 
+    /// The most inputs or pairs of one job.
+    static let maximumCount = 100_000
+
+    static func checkCount(_ count: Int, _ field: JSONField) throws(JSONError) {
+        guard count <= maximumCount else {
+            throw field.invalid("\(count) of them; at most \(maximumCount) in one job: split it")
+        }
+    }
+
     /// Reads `inputs`, or the short form `images` with `prompt` at the top.
     ///
     /// - throws: ``JSONError`` if neither or both are there, the list is empty, or an id is used twice.
@@ -45,6 +54,7 @@ package struct JobInput: Sendable, Equatable {
             }
             let list = try images.array()
             guard !list.isEmpty else { throw images.invalid("the list is empty; name at least one image") }
+            try checkCount(list.count, images)
             for (index, image) in list.enumerated() {
                 inputs.append(JobInput(id: "\(index)", image: try image.string(), prompt: prompt))
             }
@@ -57,6 +67,7 @@ package struct JobInput: Sendable, Equatable {
         }
         let list = try field.array()
         guard !list.isEmpty else { throw field.invalid("the list is empty; give at least one input") }
+        try checkCount(list.count, field)
         var seen = Set<String>()
         for (index, element) in list.enumerated() {
             var input = try JobInput(element, index: index)

@@ -52,6 +52,7 @@ package struct PatchSpecification: Sendable, Equatable {
         let field = try members.required("pairs")
         let list = try field.array()
         guard !list.isEmpty else { throw field.invalid("the list is empty; give at least one pair") }
+        try JobInput.checkCount(list.count, field)
         let firstToken = try members.optional("first_token")?.bool() ?? false
         pairs = []
         var seen = Set<String>()
