@@ -99,13 +99,15 @@ package final class JSONFields {
     }
 
     /// The member; absent or `null` is an error.
-    package func required(_ name: String) throws(JSONError) -> JSONField {
+    ///
+    /// - Parameter problem: what is said where it is absent and no other name looks like it.
+    package func required(_ name: String, _ problem: String = "is required") throws(JSONError) -> JSONField {
         guard let field = optional(name) else {
             // A misspelt name is the likelier fault: name what is there rather than what is not.
             for stray in object.names where !known.contains(stray) && Self.isMisspelling(stray, of: name) {
                 throw JSONError(.unknownField, at: join(stray), "unknown field; is \"\(name)\" meant?")
             }
-            throw JSONError(.missingField, at: join(name), "is required")
+            throw JSONError(.missingField, at: join(name), problem)
         }
         return field
     }

@@ -23,6 +23,9 @@ import Testing
     }
 
     /// `IMAGE` stands for the id of a stored picture.
+    /// More cuts than one run takes.
+    private static let cuts = Array(repeating: #"{"keys": "eoi"}"#, count: 257).joined(separator: ",")
+
     static let cases: [Case] = [
         Case("/v1/captions", "{\"image\": ", 400, "malformed_json"),
         Case("/v1/captions", "", 400, "malformed_json"),
@@ -30,6 +33,19 @@ import Testing
         Case("/v1/captions", String(repeating: "[", count: 100_000), 400, "malformed_json"),
         Case("/v1/captions", String(repeating: "{\"a\":", count: 100_000), 400, "malformed_json"),
         Case("/v1/captions", "{}", 400, "missing_field", "image"),
+        Case("/v1/captions", #"{"imag": "IMAGE"}"#, 400, "unknown_field", "imag"),
+        Case(
+            "/v1/captions",
+            #"{"image": "IMAGE", "interventions": {"knockouts": [\#(cuts)]}}"#,
+            422, "invalid_value", "interventions.knockouts"),
+        Case(
+            "/v1/captions",
+            #"{"image": "IMAGE", "interventions": {"patches": [{"site": "resid_in", "layers": "each", "positions": "eoi", "source": {"image": "IMAGE"}}]}}"#,
+            422, "unsupported_intervention", "interventions.patches[0].layers"),
+        Case(
+            "/v1/captions", #"{"image": "IMAGE", "prompt": {"text": "\#(String(repeating: "a", count: 2 << 20))"}}"#,
+            422,
+            "invalid_value", "prompt.text"),
         Case("/v1/captions", #"{"image": "IMAGE", "tempreature": 1}"#, 400, "unknown_field", "tempreature"),
         Case("/v1/captions", #"{"image": "IMAGE", "max_tokens": "9"}"#, 400, "wrong_type", "max_tokens"),
         Case("/v1/captions", #"{"image": "IMAGE", "max_tokens": 1e9}"#, 422, "invalid_value", "max_tokens"),

@@ -101,4 +101,19 @@ import Testing
         #expect(listed.status == 500)
         #expect(listed.code == "model_unavailable")
     }
+
+    @Test("a picture is kept only with a request that is right, and never by a dry run")
+    func keeping() async throws {
+        let laboratory = try await Laboratory()
+        let picture = try Laboratory.file("image_a.png")
+        let refused = try await laboratory.post("/v1/captions?model=nope", picture, type: "image/png")
+        #expect(refused.status == 404)
+        let dry = try await laboratory.post("/v1/captions?dry_run=true", picture, type: "image/png")
+        #expect(dry.status == 200)
+        #expect(try await laboratory.get("/v1/images").json["data"] == [])
+        let kept = try await laboratory.post("/v1/captions?max_tokens=1", picture, type: "image/png")
+        #expect(kept.status == 200)
+        #expect(kept.json["prompt"]?.objectValue?.names.first == "preset")
+        #expect(try await laboratory.get("/v1/images").json["data"]?.arrayValue?.count == 1)
+    }
 }

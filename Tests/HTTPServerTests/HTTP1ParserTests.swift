@@ -228,9 +228,23 @@ struct BadRequest: CustomTestStringConvertible, Sendable {
         #expect(reason("GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n") == .headersTooLarge)
         let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         #expect(reason(chunked + "1;\(long)") == .badChunk)
+        #expect(reason(chunked + "1;\r\n") == .badChunk)
         #expect(reason(chunked + "1;12345\r\nx\r\n1;12345\r\n") == .badChunk)
         #expect(reason(chunked + "0\r\nX: \(long)") == .headersTooLarge)
         #expect(reason("GET / HTTP/1.1\r\nHost: a\r\n\r\n") == nil)
+    }
+
+    @Test("chunks that announce more than the content may be are refused at the size line")
+    func announcedChunks() throws {
+        var parser = HTTP1Parser(limits: Limits())
+        parser.feed("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+        guard case .head = parser.next() else { return #expect(Bool(false), "the head is complete") }
+        parser.contentLimit = 5
+        parser.feed("3\r\nabc\r\n".utf8)
+        #expect(parser.next() == .content(Array("abc".utf8)))
+        parser.feed("3\r\n".utf8)
+        guard case .refused(let refusal) = parser.next() else { return #expect(Bool(false), "six bytes are too many") }
+        #expect(refusal.reason == .contentTooLarge)
     }
 }
 

@@ -24,10 +24,9 @@ package struct CaptionSpecification: Sendable, Equatable {
             inputs = [JobInput(id: "0", image: try image.string(), prompt: prompt)]
             isSingle = true
         } else {
-            guard members.optional("images") != nil || members.optional("inputs") != nil else {
-                throw JSONError(
-                    .missingField, at: "image",
-                    "is required: a digest \"sha256:…\" of an uploaded picture, or a data: URL")
+            if members.optional("images") == nil, members.optional("inputs") == nil {
+                _ = try members.required(
+                    "image", "is required: a digest \"sha256:…\" of an uploaded picture, or a data: URL")
             }
             inputs = try JobInput.list(members)
             isSingle = false

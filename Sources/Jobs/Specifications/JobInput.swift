@@ -60,11 +60,9 @@ package struct JobInput: Sendable, Equatable {
             }
             return inputs
         }
-        guard let field = members.optional("inputs") else {
-            throw JSONError(
-                .missingField, at: "inputs",
-                "is required: give \"images\", a list of pictures, or \"inputs\" with an id, image and prompt each")
-        }
+        let field = try members.required(
+            "inputs",
+            "is required: give \"images\", a list of pictures, or \"inputs\" with an id, image and prompt each")
         let list = try field.array()
         guard !list.isEmpty else { throw field.invalid("the list is empty; give at least one input") }
         try checkCount(list.count, field)
