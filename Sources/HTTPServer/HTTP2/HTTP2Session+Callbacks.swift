@@ -19,6 +19,7 @@ extension HTTP2Session {
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
         var session: OpaquePointer?
         nghttp2_session_server_new(&session, callbacks, nil)
+        // It fails for lack of memory alone, which Swift's own allocations do not survive either.
         guard let session else { fatalError("nghttp2 could not allocate a session: out of memory") }
         return session
     }
