@@ -20,6 +20,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownModel = "unknown_model"
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
+    case unknownState = "unknown_state"
 
     // It is understood, but cannot be done.
     case invalidValue = "invalid_value"
@@ -46,6 +47,10 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case promptTooLong = "prompt_too_long"
     case imageCountMismatch = "image_count_mismatch"
     case jobEnded = "job_ended"
+    case malformedState = "malformed_state"
+    case stateMismatch = "state_mismatch"
+    case stateInUse = "state_in_use"
+    case rangeNotSatisfiable = "range_not_satisfiable"
 
     // The server cannot do it now.
     case queueFull = "queue_full"
@@ -82,10 +87,11 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .badHeader, .badHost, .badFraming, .badChunk:
             .badRequest
         case .crossSite: .forbidden
-        case .notFound, .unknownModel, .unknownImage, .unknownJob: .notFound
+        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .headerTimeout, .contentTimeout: .requestTimeout
-        case .jobEnded: .conflict
+        case .jobEnded, .stateInUse: .conflict
+        case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .contentTooLarge, .tooManyValues: .contentTooLarge
         case .targetTooLong: .uriTooLong
         case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
@@ -94,7 +100,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .invalidValue, .invalidImageReference, .damagedImage, .imageTooLarge, .invalidPrompt, .tooManyCells,
             .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
             .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
-            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch:
+            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch,
+            .malformedState, .stateMismatch:
             .unprocessableContent
         case .queueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
