@@ -41,6 +41,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case overlappingPatches = "overlapping_patches"
     case positionCountMismatch = "position_count_mismatch"
     case missingSource = "missing_source"
+    case stateMismatch = "state_mismatch"
     case unsupportedIntervention = "unsupported_intervention"
     case unknownToken = "unknown_token"
     case unknownPreset = "unknown_preset"
@@ -48,7 +49,6 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case imageCountMismatch = "image_count_mismatch"
     case jobEnded = "job_ended"
     case malformedState = "malformed_state"
-    case stateMismatch = "state_mismatch"
     case stateInUse = "state_in_use"
     case rangeNotSatisfiable = "range_not_satisfiable"
 
@@ -100,8 +100,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .invalidValue, .invalidImageReference, .damagedImage, .imageTooLarge, .invalidPrompt, .tooManyCells,
             .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
             .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
-            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch,
-            .malformedState, .stateMismatch:
+            .stateMismatch, .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong,
+            .imageCountMismatch, .malformedState:
             .unprocessableContent
         case .queueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge

@@ -68,10 +68,15 @@ package final class Decoder: Sendable {
             try advance(&states, layer: layer, positions: positions, cache: &cache, hooks: hooks)
         }
         try hooks?.willEnter(layer: configuration.layers)
-        let normed = states.rmsNormalized(weight: weights.finalNorm, epsilon: configuration.rmsEpsilon)
+        let normed = finalNormalized(states)
         hooks?.finalNorm(positions: positions, state: normed)
         cache.commit(rows: embeddings.rows)
         return normed
+    }
+
+    /// Residual-stream rows as the head reads them, `[rows, hidden]`: through the final norm.
+    package func finalNormalized(_ states: Matrix) -> Matrix {
+        states.rmsNormalized(weight: weights.finalNorm, epsilon: configuration.rmsEpsilon)
     }
 
     /// Logits of final-normed rows, `[rows, vocabulary]`; masked ids at `-Float.greatestFiniteMagnitude`.
