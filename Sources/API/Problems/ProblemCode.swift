@@ -20,6 +20,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownModel = "unknown_model"
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
+    case unknownResult = "unknown_result"
 
     // It is understood, but cannot be done.
     case invalidValue = "invalid_value"
@@ -45,6 +46,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownPreset = "unknown_preset"
     case promptTooLong = "prompt_too_long"
     case imageCountMismatch = "image_count_mismatch"
+    case cannotReplay = "cannot_replay"
     case jobEnded = "job_ended"
 
     // The server cannot do it now.
@@ -82,7 +84,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .badHeader, .badHost, .badFraming, .badChunk:
             .badRequest
         case .crossSite: .forbidden
-        case .notFound, .unknownModel, .unknownImage, .unknownJob: .notFound
+        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownResult: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .headerTimeout, .contentTimeout: .requestTimeout
         case .jobEnded: .conflict
@@ -94,7 +96,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .invalidValue, .invalidImageReference, .damagedImage, .imageTooLarge, .invalidPrompt, .tooManyCells,
             .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
             .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
-            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch:
+            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch, .cannotReplay:
             .unprocessableContent
         case .queueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
