@@ -62,7 +62,11 @@ let package = Package(
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
         floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
-        floor("API", ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", httpTypes, log]),
+        .target(
+            name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
+        floor(
+            "API",
+            ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "ErrorPages", httpTypes, log]),
         .executableTarget(
             name: "narrowgate",
             dependencies: [

@@ -100,10 +100,13 @@ package final class JobService: Sendable {
 
     /// Captions one picture now, ahead of queued jobs, and stores the answer as a one-cell job.
     ///
-    /// - Parameter onToken: told of each token as it is chosen, on the engine's thread.
+    /// - Parameters:
+    ///   - onBegin: told when the engine has begun, on the engine's thread.
+    ///   - onToken: told of each token as it is chosen, there, too.
     /// - Returns: the answer of `POST /v1/captions`.
     package func caption(
-        _ plan: JobPlan, onToken: @escaping @Sendable (GeneratedToken) -> Void = { _ in }
+        _ plan: JobPlan, onBegin: @escaping @Sendable () -> Void = {},
+        onToken: @escaping @Sendable (GeneratedToken) -> Void = { _ in }
     ) async throws -> JSONValue {
         guard case .caption(let caption) = plan.specification else {
             throw InterventionError(.unsupported, at: "", "only a caption is answered at once")
@@ -111,7 +114,8 @@ package final class JobService: Sendable {
         let id = queue.newIdentifier()
         let group = try await runner.group(0, of: plan, job: id)
         let result = try await engine.run(.interactive) { boundary in
-            try CaptionRun(group, caption).run(
+            onBegin()
+            return try CaptionRun(group, caption).run(
                 ModelRun(plan.model, boundary: { try boundary.pass() }), onToken: onToken)
         }
         let cell = try group.captionCell(caption, result)
