@@ -60,7 +60,7 @@ let package = Package(
             resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "Checkpoints", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
         .target(
             name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),

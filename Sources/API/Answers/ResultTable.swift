@@ -60,7 +60,9 @@ package struct ResultTable: Sendable {
         return plain + nested
     }
 
-    private static func collect(_ value: JSONValue, _ path: String, into values: inout [(name: String, value: JSONValue)]) {
+    private static func collect(
+        _ value: JSONValue, _ path: String, into values: inout [(name: String, value: JSONValue)]
+    ) {
         guard case .object(let object) = value else { return values.append((path, value)) }
         for (name, member) in object.members { collect(member, "\(path).\(name)", into: &values) }
     }
