@@ -54,7 +54,7 @@ let package = Package(
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
-        floor("Interventions", ["StrictJSON", "Models", "Numerics"]),
+        floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
             name: "Migrations", path: "Migrations",
             resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
