@@ -90,7 +90,7 @@ package final class Decoder: Sendable {
             if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences) }
         }
         for sequence in sequences { try sequence.hooks?.willEnter(layer: configuration.layers) }
-        let normed = stack.states.rmsNormalized(weight: weights.finalNorm, epsilon: configuration.rmsEpsilon)
+        let normed = finalNormalized(stack.states)
         var results: [Matrix] = []
         for (index, extent) in stack.extents.enumerated() {
             let rows = sequences.count == 1 ? normed : normed.rows(extent)
@@ -102,6 +102,11 @@ package final class Decoder: Sendable {
             results.append(rows)
         }
         return results
+    }
+
+    /// Residual-stream rows as the head reads them, `[rows, hidden]`: through the final norm.
+    package func finalNormalized(_ states: Matrix) -> Matrix {
+        states.rmsNormalized(weight: weights.finalNorm, epsilon: configuration.rmsEpsilon)
     }
 
     /// Logits of final-normed rows, `[rows, vocabulary]`; masked ids at `-Float.greatestFiniteMagnitude`.
