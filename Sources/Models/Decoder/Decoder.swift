@@ -69,10 +69,13 @@ package final class Decoder: Sendable {
     /// Each weight matrix is read once for all rows; attention is each sequence's own. The bits of a row may depend on
     /// how many rows are stacked with it (docs/numerics.md).
     ///
+    /// - Parameter boundary: called before each layer and before the final norm, once for all sequences.
     /// - Returns: the final-normed states of each sequence's rows at the last layer, `[rows, hidden]`.
-    /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook throws. The caches may then hold
-    ///   rows of the first layers, which the next pass drops.
-    package func forward(_ sequences: inout [SequenceRows]) throws -> [Matrix] {
+    /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook or `boundary` throws. The caches may
+    ///   then hold rows of the first layers, which the next pass drops.
+    package func forward(
+        _ sequences: inout [SequenceRows], boundary: () throws -> Void = {}
+    ) throws -> [Matrix] {
         for index in sequences.indices {
             sequences[index].cache.discardUncommitted()
             precondition(sequences[index].fits(configuration), "rows, cache and decoder are of one shape")
@@ -85,10 +88,12 @@ package final class Decoder: Sendable {
         }
         var stack = RowStack(sequences: sequences.count, hidden: configuration.hidden)
         for layer in 0..<configuration.layers {
+            try boundary()
             for sequence in sequences { try sequence.hooks?.willEnter(layer: layer) }
             stack.join(sequences, layer: layer)
             if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences) }
         }
+        try boundary()
         for sequence in sequences { try sequence.hooks?.willEnter(layer: configuration.layers) }
         let normed = finalNormalized(stack.states)
         var results: [Matrix] = []
