@@ -11,6 +11,10 @@ struct JobEstimate {
     let planned: Int
     private let longestPrompt: Int
     private let generated: Int
+    /// Bytes of what is measured beside, in rows and in files of states.
+    private let measuredBytes: Int
+    /// Elements of the captures of the group that has the most of them: they wait for the group's end.
+    private let heldElements: Int
 
     init(_ plan: JobPlan) throws {
         let layers = plan.model.decoder.configuration.layers
@@ -24,9 +28,17 @@ struct JobEstimate {
         var planned = 0
         var clean = 0
         var longest = 0
+        var measured = 0
+        var held = 0
+        var sizes: [String: MeasuredSize] = [:]
         for group in 0..<plan.groupCount {
             let tokens = plan.contexts[group].layout.tokens
             longest = max(longest, tokens)
+            let text = plan.contexts[group].text
+            let size = try sizes[text] ?? plan.measuredSize(in: plan.contexts[group])
+            sizes[text] = size
+            measured += plan.cellsPerGroup * size.bytes
+            held = max(held, plan.cellsPerGroup * size.elements)
             let run = (tokens + generated) * layers
             switch plan.specification {
             case .caption:
@@ -48,6 +60,8 @@ struct JobEstimate {
         self.planned = planned
         longestPrompt = longest
         self.generated = generated
+        measuredBytes = measured
+        heldElements = held
     }
 
     /// Bytes of keys, values and the widest rows that one run holds at a time.
@@ -55,7 +69,8 @@ struct JobEstimate {
         let positions = longestPrompt + generated
         let cache = 2 * configuration.layers * positions * configuration.kvHeads * configuration.headSize
         let rows = longestPrompt * (4 * configuration.hidden + 2 * configuration.intermediate + longestPrompt)
-        return 4 * (cache + rows + configuration.vocabulary * 4)
+        // A captured state is there as numbers and as its file.
+        return 4 * (cache + rows + configuration.vocabulary * 4 + 2 * heldElements)
     }
 
     func json(tokenLayersPerSecond rate: Double, plan: JobPlan) -> JSONValue {
@@ -64,7 +79,7 @@ struct JobEstimate {
             "token_layers": ["from_scratch": .integer(fromScratch), "planned": .integer(planned)],
             "estimated_seconds": .finite(Double(planned) / rate),
             "peak_bytes": .integer(peakBytes(plan.model.decoder.configuration)),
-            "result_bytes": .integer(plan.cellCount * Self.rowBytes),
+            "result_bytes": .integer(plan.cellCount * Self.rowBytes + measuredBytes),
             "inputs": .array(
                 plan.contexts.indices.prefix(Self.listedInputs).map { group in
                     let context = plan.contexts[group]

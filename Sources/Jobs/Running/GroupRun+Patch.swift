@@ -26,14 +26,14 @@ extension GroupRun {
             base: try run.run(base, generation: generation), source: try run.run(source), baseToken: tokens.base,
             sourceToken: tokens.source, baseImage: pair.base, sourceImage: pair.source)
         let prepared = try plan.places.map { try plan.patchInterventions(at: $0, pair: group) }
-        let sources = try SourceStates(for: prepared, run: run) { try self.prompt($0, boundary: run.boundary) }
+        let sources = try sources(for: prepared, run: run)
         return try zip(plan.places.indices, prepared).map { place, interventions in
             let start = ContinuousClock.now
             let outcome = try run.run(
                 base, interventions: interventions.resolved, sourceStates: sources.states(for: interventions),
-                generation: generation)
+                generation: generation, measuring: try plan.measurements(at: plan.places[place], in: context))
             let positions = interventions.resolved.patches.first?.positions.compactText ?? ""
-            return patchCell(
+            return try patchCell(
                 place, job, outcome, runs, positions: positions, seconds: seconds(since: start))
         }
     }
@@ -41,7 +41,7 @@ extension GroupRun {
     private func patchCell(
         _ place: Int, _ specification: PatchSpecification, _ outcome: RunOutcome, _ runs: PairRuns, positions: String,
         seconds: Double
-    ) -> CellRecord {
+    ) throws -> CellRecord {
         let (pair, _, layer) = plan.names(group: group, place: place)
         let patched = outcome.nextToken
         var receipt = outcome.receipt
@@ -57,6 +57,7 @@ extension GroupRun {
                 "base_to_source": .finite(measures.similarityBaseSource),
             ]
         }
+        let measured = try measured(outcome, at: place)
         var row = rowHead(place, status: .ok)
         row["pair"] = .string(pair)
         row["base"] = .string(runs.baseImage)
@@ -72,6 +73,7 @@ extension GroupRun {
         measures.caption = outcome.generation?.text
         measures.captionAgrees = outcome.generation.map { $0.text == runs.base.generation?.text }
         row["caption"] = outcome.generation?.json(agreeingWith: runs.base.generation) ?? .null
+        row.merge(measured.members)
         row["receipt"] = receipt.json
         row["seconds"] = .finite(seconds)
         row["error"] = .null
@@ -80,7 +82,7 @@ extension GroupRun {
             job: job, ordinal: ordinal(place), group: group, kind: "patch", model: plan.model.name, status: .ok,
             input: pair, image: runs.baseImage, sourceImage: runs.sourceImage, layer: layer,
             site: specification.site.rawValue, positions: positions, measures: measures, seconds: seconds,
-            document: JSONValue.object(row).text)
+            document: JSONValue.object(row).text, states: measured.states)
     }
 
     /// One class token's probabilities in the three runs.
