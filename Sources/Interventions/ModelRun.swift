@@ -131,11 +131,11 @@ package struct ModelRun {
         NextTokenDistribution(logits: model.decoder.logits(states.rows(states.rows - 1..<states.rows)).elements)
     }
 
-    /// After each of some final-normed rows, `[1, hidden]`, through the head together.
+    /// After each of some final-normed rows, `[1, hidden]`, through the head together; each comes out as it does alone.
     func distributions(of rows: [Matrix]) -> [NextTokenDistribution] {
         guard let first = rows.first else { return [] }
         let stacked = Matrix(rows: rows.count, columns: first.columns, elements: rows.flatMap(\.elements))
-        let logits = model.decoder.logits(stacked)
+        let logits = model.decoder.logits(stacked, rows: .tiled)
         return rows.indices.map { NextTokenDistribution(logits: Array(logits.row($0))) }
     }
 

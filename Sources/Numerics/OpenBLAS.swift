@@ -14,6 +14,13 @@ package enum OpenBLAS {
     /// The name of the kernels that were chosen for this processor, as `Cooperlake`.
     package static var kernel: String { openblas_get_corename().map { String(cString: $0) } ?? "unknown" }
 
+    /// Rows of a product whose rows come out alike wherever they stand in it and whatever their neighbours are.
+    ///
+    /// At other heights kernels treat the rows at an edge differently, and sum them in another order. Tried on
+    /// 14 shapes of 24 to 2816: none of 16 rows differs on the AVX-512 kernels and none of 8 on any; of 16 on
+    /// Haswell's up to 31 % of the elements do.
+    package static let tileRows = ["SkylakeX", "Cooperlake", "SapphireRapids"].contains(kernel) ? 16 : 8
+
     /// How many threads a product may use. Process-wide, so set it before the engine starts.
     package static var threads: Int {
         get { Int(openblas_get_num_threads()) }

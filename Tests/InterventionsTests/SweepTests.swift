@@ -112,6 +112,21 @@ import Testing
         }
     }
 
+    @Test("a sweep gives what its variants give one at a time, to the last bit", arguments: checkpoints, [3, 4])
+    func oneAtATime(checkpoint: String, seed: Int) throws {
+        let bench = try Bench(checkpoint)
+        var draw = Draw(
+            random: SplitMix64(state: UInt64(seed)), configuration: bench.tiny.model.decoder.configuration,
+            tokens: bench.tiny.prompt.layout.tokens)
+        let sets = [InterventionSet()] + (0..<8).map { _ in draw.set() }
+        for (set, together) in zip(sets, try bench.swept(sets)) {
+            let alone = try bench.swept([set])[0]
+            #expect(together.nextToken.logits == alone.nextToken.logits, "\(set.json.text)")
+            #expect(together.generation == alone.generation)
+            #expect(together.receipt == alone.receipt)
+        }
+    }
+
     @Test("the same sweep gives the same bits, whether its clean runs are found or made", arguments: checkpoints)
     func repeatable(checkpoint: String) throws {
         let bench = try Bench(checkpoint)

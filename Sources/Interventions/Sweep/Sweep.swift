@@ -8,8 +8,9 @@ import Numerics
 // one matrix product, so weights are read once a layer, whatever the number of variants. Generation goes on in the
 // same way, a row a sequence; a sequence that has ended leaves the stack.
 //
-// How variants are stacked follows from their cones and a fixed row budget, never from memory, traffic or where a crash fell:
-// the same job gives the same bits.
+// A variant's bits do not depend on what it is stacked with: products are made in tiles whose rows come out alike wherever they
+// stand (``ProductRows/tiled``), and everything else is a row's or a sequence's own. So a sweep gives what its variants
+// give one at a time, and the same job gives the same bits whatever was found in the cache and wherever a crash fell.
 
 /// A run of the stack: what is done to a prompt, and over which clean run.
 package struct SweepVariant: Sendable {
