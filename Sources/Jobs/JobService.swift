@@ -15,20 +15,20 @@ package final class JobService: Sendable {
     package let queue: JobQueue
     package let engine: EngineThread
     private let runner: ExperimentRunner
-    let cache: EncodedImageCache
+    let caches: EngineCaches
     private let speed: EngineSpeed
 
     package init(
         store: Store, models: ModelLibrary, queue: JobQueue, engine: EngineThread,
-        cache: EncodedImageCache = EncodedImageCache()
+        caches: EngineCaches = EngineCaches()
     ) {
         self.store = store
         self.models = models
         self.queue = queue
         self.engine = engine
-        self.cache = cache
+        self.caches = caches
         speed = EngineSpeed()
-        runner = ExperimentRunner(store: store, models: models, cache: cache, speed: speed)
+        runner = ExperimentRunner(store: store, models: models, caches: caches, speed: speed)
     }
 
     /// What a ``Worker`` runs claimed jobs with.

@@ -7,13 +7,13 @@ import StrictJSON
 package struct ExperimentRunner: JobRunner {
     private let store: Store
     private let models: ModelLibrary
-    private let cache: EncodedImageCache
+    private let caches: EngineCaches
     private let speed: EngineSpeed
 
-    init(store: Store, models: ModelLibrary, cache: EncodedImageCache, speed: EngineSpeed) {
+    init(store: Store, models: ModelLibrary, caches: EngineCaches, speed: EngineSpeed) {
         self.store = store
         self.models = models
-        self.cache = cache
+        self.caches = caches
         self.speed = speed
     }
 
@@ -26,14 +26,16 @@ package struct ExperimentRunner: JobRunner {
         try await specification.mapStates { try await contents.state($0, path: $1) }
         let plan = try JobPlan(
             specification, on: try await models.model(specification.model), states: contents.descriptions)
-        return ExperimentRun(plan: plan, job: job.id, runner: self, speed: speed)
+        return ExperimentRun(
+            plan: plan, job: job.id, tokenLayersPerGroup: try JobEstimate(plan).planned / max(1, plan.groupCount),
+            runner: self, speed: speed)
     }
 
     /// One group, with the pictures and states that it looks at.
     func group(_ number: Int, of plan: JobPlan, job: String) async throws -> GroupRun {
         try GroupRun(
             plan, job: job, group: number, pictures: try await store.pictures(try plan.images(ofGroup: number)),
-            states: try await store.states(try plan.states(ofGroup: number)), cache: cache)
+            states: try await store.states(try plan.states(ofGroup: number)), caches: caches)
     }
 
     func summary(of plan: JobPlan, job: String) async throws -> String? {
@@ -53,6 +55,8 @@ package struct ExperimentRunner: JobRunner {
 struct ExperimentRun: JobRun {
     let plan: JobPlan
     let job: String
+    /// How much work a group is on average, by the same count as a dry run's.
+    let tokenLayersPerGroup: Int
     let runner: ExperimentRunner
     let speed: EngineSpeed
 
@@ -64,12 +68,12 @@ struct ExperimentRun: JobRun {
 
     func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord] {
         let run = try await runner.group(group.number, of: plan, job: job)
-        let speed = speed
+        let (speed, tokenLayers) = (speed, tokenLayersPerGroup)
         return { boundary in
             let start = ContinuousClock.now
             let cells = try run.cells(boundary: { try boundary.pass() })
             speed.report(
-                model: run.plan.model.name, tokenLayers: run.tokenLayers,
+                model: run.plan.model.name, tokenLayers: tokenLayers,
                 seconds: (ContinuousClock.now - start) / .seconds(1))
             return cells
         }

@@ -11,22 +11,20 @@ extension GroupRun {
         let prepared = try plan.places.map { try plan.interventions(at: $0, in: context) }
         let sources = try sources(for: prepared, run: run)
         let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
-        var clean: RunOutcome?
-        var cells: [CellRecord] = []
-        for (place, interventions) in zip(plan.places.indices, prepared) {
-            let start = ContinuousClock.now
-            let shown = shownContext(at: place, of: job)
-            let prompt = shown == context ? prompt : try self.prompt(shown, boundary: run.boundary)
-            let outcome = try run.run(
-                prompt, interventions: interventions.resolved, sourceStates: sources.states(for: interventions),
-                generation: generation, measuring: try plan.measurements(at: plan.places[place], in: shown))
-            let reference = clean ?? outcome
-            clean = reference
-            cells.append(
-                try knockoutCell(
-                    place, job, outcome, clean: reference, shown: shown.image, seconds: seconds(since: start)))
+        let shown = plan.places.indices.map { shownContext(at: $0, of: job) }
+        let variants = try plan.places.indices.map { place in
+            SweepVariant(
+                shown[place] == context ? prompt : try self.prompt(shown[place], boundary: run.boundary),
+                interventions: prepared[place].resolved, sourceStates: sources.states(for: prepared[place]),
+                measuring: try plan.measurements(at: plan.places[place], in: shown[place]))
         }
-        return cells
+        let outcomes = try outcomes(of: variants, generation: generation, run: run)
+        return try outcomes.enumerated().map { place, variant in
+            // The first place is the clean run.
+            try knockoutCell(
+                place, job, variant.outcome, clean: outcomes[0].outcome, shown: shown[place].image,
+                seconds: variant.seconds)
+        }
     }
 
     /// The picture that a place looks at: its input's own, or the next input's.

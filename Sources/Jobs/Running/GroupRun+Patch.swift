@@ -14,7 +14,7 @@ extension GroupRun {
         let sourceImage: String
     }
 
-    /// All layers of one pair: two clean runs, one run of the source that yields every state, and a patched run a layer.
+    /// All layers of one pair, over its two clean runs.
     func patchCells(_ job: PatchSpecification, run: ModelRun) throws -> [CellRecord] {
         let context = plan.contexts[group]
         let pair = job.pairs[group]
@@ -22,19 +22,22 @@ extension GroupRun {
         let source = try prompt(context.showing(pair.source), boundary: run.boundary)
         let tokens = try plan.classTokens(ofPair: group)
         let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
-        let runs = PairRuns(
-            base: try run.run(base, generation: generation), source: try run.run(source), baseToken: tokens.base,
-            sourceToken: tokens.source, baseImage: pair.base, sourceImage: pair.source)
         let prepared = try plan.places.map { try plan.patchInterventions(at: $0, pair: group) }
         let sources = try sources(for: prepared, run: run)
-        return try zip(plan.places.indices, prepared).map { place, interventions in
-            let start = ContinuousClock.now
-            let outcome = try run.run(
+        let variants = try zip(plan.places, prepared).map { place, interventions in
+            SweepVariant(
                 base, interventions: interventions.resolved, sourceStates: sources.states(for: interventions),
-                generation: generation, measuring: try plan.measurements(at: plan.places[place], in: context))
-            let positions = interventions.resolved.patches.first?.positions.compactText ?? ""
+                measuring: try plan.measurements(at: place, in: context))
+        }
+        let patched = try outcomes(of: [SweepVariant(base)] + variants, generation: generation, run: run)
+        let runs = PairRuns(
+            base: patched[0].outcome,
+            source: try outcomes(of: [SweepVariant(source)], generation: nil, run: run)[0].outcome,
+            baseToken: tokens.base, sourceToken: tokens.source, baseImage: pair.base, sourceImage: pair.source)
+        return try plan.places.indices.map { place in
+            let positions = prepared[place].resolved.patches.first?.positions.compactText ?? ""
             return try patchCell(
-                place, job, outcome, runs, positions: positions, seconds: seconds(since: start))
+                place, job, patched[place + 1].outcome, runs, positions: positions, seconds: patched[place + 1].seconds)
         }
     }
 

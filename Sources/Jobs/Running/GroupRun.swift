@@ -12,6 +12,7 @@ package struct GroupRun: Sendable {
     let job: String
     let group: Int
     private let prompts: EncodedPrompts
+    let caches: EngineCaches
     /// The stored states that the group's interventions name, by digest.
     private let states: [String: StateTensor]
     let provenance: Provenance
@@ -21,13 +22,14 @@ package struct GroupRun: Sendable {
     ///   - states: those of ``JobPlan/states(ofGroup:)``, by digest.
     package init(
         _ plan: JobPlan, job: String, group: Int, pictures: [String: [UInt8]], states: [String: StateTensor] = [:],
-        cache: EncodedImageCache
+        caches: EngineCaches
     ) throws {
         self.plan = plan
         self.job = job
         self.group = group
         self.states = states
-        prompts = EncodedPrompts(model: plan.model, pictures: pictures, cache: cache)
+        self.caches = caches
+        prompts = EncodedPrompts(model: plan.model, pictures: pictures, cache: caches.images)
         provenance = try Provenance(plan.model, reuse: plan.reuse, seed: plan.seed)
     }
 
@@ -60,13 +62,12 @@ package struct GroupRun: Sendable {
 
     /// What the interventions of the group's places take their states from.
     func sources(for prepared: [PreparedInterventions], run: ModelRun) throws -> SourceStates {
-        try SourceStates(for: prepared, run: run, states: states) { try prompt($0, boundary: run.boundary) }
+        try SourceStates(
+            for: prepared, run: run, states: states, cleanRuns: plan.reuse == .on ? caches.cleanRuns : nil
+        ) { try prompt($0, boundary: run.boundary) }
     }
 
     func ordinal(_ place: Int) -> Int { group * plan.cellsPerGroup + place }
-
-    /// How much work the group is, by the same count as a dry run's.
-    var tokenLayers: Int { (try? JobEstimate(plan).planned / max(1, plan.groupCount)) ?? 0 }
 
     func seconds(since start: ContinuousClock.Instant) -> Double {
         (ContinuousClock.now - start) / .seconds(1)

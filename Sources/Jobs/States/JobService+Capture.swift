@@ -28,7 +28,7 @@ extension JobService {
         for run in runs {
             let pictures = try await store.pictures(run.prepared.images.union([run.context.image]))
             let states = try await store.states(run.prepared.states)
-            let prompts = EncodedPrompts(model: model, pictures: pictures, cache: cache)
+            let prompts = EncodedPrompts(model: model, pictures: pictures, cache: caches.images)
             let state = try await engine.run(.interactive) { boundary in
                 try run.state(prompts, states: states, boundary: boundary)
             }
