@@ -25,7 +25,8 @@ package struct JobReplay: Sendable {
         }
         let cells = run.groups.reduce(0) { $0 + $1.ordinals.count }
         guard cells == job.progress.total else {
-            throw CannotReplay(job: job.id, reason: "the plan has \(cells) cells where the job has \(job.progress.total)")
+            throw CannotReplay(
+                job: job.id, reason: "the plan has \(cells) cells where the job has \(job.progress.total)")
         }
     }
 
@@ -94,6 +95,8 @@ extension JobService {
 /// A row that is not recorded.
 package struct UnknownResult: Error, Sendable, CustomStringConvertible {
     package let id: String
+
+    package init(id: String) { self.id = id }
 
     package var description: String { "there is no result \(id)" }
 }
