@@ -27,6 +27,7 @@ package struct Routes: Sendable {
     package init(jobs: JobService, closing: Closing = Closing(), logger: Logger = Logger(label: "api")) {
         let failures = RequestFailures(logger: logger)
         let images = ImageEndpoints(jobs: jobs)
+        let states = StateEndpoints(jobs: jobs)
         let submissions = SubmissionEndpoints(
             jobs: jobs, closing: closing, captionStream: CaptionStream(jobs: jobs, failures: failures))
         let jobEndpoints = JobEndpoints(jobs: jobs, closing: closing)
@@ -39,6 +40,11 @@ package struct Routes: Sendable {
         router.add(.post, "/v1/images", images.upload)
         router.add(.get, "/v1/images", images.list)
         router.add(.get, "/v1/images/{id}", images.image)
+        router.add(.post, "/v1/states", states.create)
+        router.add(.get, "/v1/states", states.list)
+        router.add(.get, "/v1/states/{id}", states.state)
+        router.add(.delete, "/v1/states/{id}", states.delete)
+        router.add(.get, "/v1/states/{id}/logit_lens", states.logitLens)
         router.add(.post, "/v1/captions", submissions.caption)
         router.add(.post, "/v1/knockouts", submissions.knockout)
         router.add(.post, "/v1/patches", submissions.patch)
@@ -105,12 +111,12 @@ extension Routes {
         return server
     }
 
-    /// The most content that a route takes, in bytes: a picture, or a job whose pictures are `data:` URLs.
+    /// The most content that a route takes, in bytes: a picture, a state, or a job whose pictures are `data:` URLs.
     static func contentLimit(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Int {
         guard method == .post else { return 64 << 10 }
         switch target.segments {
         case ["v1", "images"]: return 32 << 20
-        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"]: return 64 << 20
+        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"], ["v1", "states"]: return 64 << 20
         default: return 64 << 10
         }
     }

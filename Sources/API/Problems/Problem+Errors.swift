@@ -24,6 +24,9 @@ extension Problem {
         case let error as ImageReferenceError: self.init(.invalidImageReference, field: error.path, error.detail)
         case let error as UnknownResult: self.init(.unknownResult, field: "result", "\(error)")
         case let error as CannotReplay: self.init(.cannotReplay, field: "result", "\(error)")
+        case let error as MalformedState:
+            self.init(
+                .malformedState, status: error.isNoState ? .unsupportedMediaType : .unprocessableContent, "\(error)")
         case let error as TooManyCells: self.init(.tooManyCells, "\(error)")
         case let error as PictureError: self.init(error, field: nil)
         case let error as ModelError: self.init(error)
@@ -51,7 +54,9 @@ extension Problem {
 
     private init(_ error: InterventionError) {
         let code = ProblemCode(rawValue: error.code.rawValue) ?? .unsupportedIntervention
-        self.init(code, field: error.path, error.detail)
+        // What is too much to measure is understood; the same code for a document that is too large is a 413.
+        self.init(
+            code, status: code == .tooManyValues ? .unprocessableContent : nil, field: error.path, error.detail)
     }
 
     /// A picture in a field, or as the whole content where `field` is `nil`: then it is the content that is of no use.
@@ -78,6 +83,8 @@ extension Problem {
         case .queueFull: self.init(.queueFull, "\(error)")
         case .unknownJob: self.init(.unknownJob, "\(error)")
         case .unknownImage: self.init(.unknownImage, "\(error)")
+        case .unknownState: self.init(.unknownState, "\(error)")
+        case .stateInUse: self.init(.stateInUse, "\(error)")
         case .conflict:
             self.init(.jobEnded, "\(error)")
             // OpenAI's clients repeat what was answered 409 unless they are told that it is of no use.

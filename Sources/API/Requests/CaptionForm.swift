@@ -8,6 +8,7 @@ struct CaptionForm {
     private static let promptNames = ["preset", "question", "text", "chat"]
     private static let readNames: Set<String> = [
         "max_tokens", "temperature", "top_p", "seed", "top_logprobs", "dry_run", "interventions", "prompt",
+        "measure",
     ]
 
     /// The request, with `image` added.
