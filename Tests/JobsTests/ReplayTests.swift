@@ -38,7 +38,11 @@ import Testing
                                 ["site": "resid_in", "layers": 2, "positions": "eoi", "source": ["image": b]]
                             ],
                         ],
-                    ], "measure": ["max_tokens": 4], "seed": 11,
+                    ], "seed": 11,
+                    "measure": [
+                        "max_tokens": 4, "captures": [["site": "resid_out", "positions": "eoi"]],
+                        "attention": [["layers": 1, "heads": "mean"]], "logit_lens": [["layers": "1...", "top": 2]],
+                    ],
                 ]
             ),
             (

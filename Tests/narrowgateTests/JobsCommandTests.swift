@@ -44,7 +44,7 @@ import Testing
     func export() async throws {
         let (scratch, job) = try await study()
         let done = try await jobs("export", job, "--output", "study", in: scratch)
-        #expect(done.lines == ["study: 6 rows, 2 pictures"], "\(done.error)")
+        #expect(done.lines == ["study: 6 rows, 2 pictures, 0 states"], "\(done.error)")
         let shown = try await jobs("show", job, "--json", in: scratch)
         #expect(try JSONParser.parse(try scratch.read("study/job.json")) == JSONParser.parse(shown.output))
         let rows = try await jobs("results", job, "--format", "ndjson", in: scratch)
@@ -62,6 +62,27 @@ import Testing
         }
         let again = try await jobs("export", job, "--output", "study", in: scratch)
         #expect(again.status == 1 && again.error.contains("not empty"))
+    }
+
+    @Test("an export has the states that rows captured, and a replay computes them again")
+    func states() async throws {
+        let scratch = try ScratchFolder("jobs")
+        let request: JSONValue = [
+            "model": "gate", "images": [.string(Self.cross)], "variants": ["eoi"],
+            "measure": ["caption": false, "captures": [["site": "resid_out", "positions": "eoi"]]],
+        ]
+        let knockout = try await Narrowgate.run(
+            ["knockout", "--request", "-", "--json"], in: scratch, input: request.text)
+        let rows = try knockout.lines.map { try JSONParser.parse($0) }
+        let job = try #require(rows.first?["job"]?.stringValue, "\(knockout.error)")
+        let done = try await jobs("export", job, "--output", "study", in: scratch)
+        #expect(done.lines == ["study: 2 rows, 1 picture, 1 state"], "\(done.error)")
+        let state = try #require(rows[0]["captures"]?.arrayValue?.first?["state"]?.stringValue)
+        let name = "\(state.dropFirst(7)).safetensors"
+        #expect(
+            try Data(contentsOf: scratch.url.appending(path: "study/states/\(name)"))
+                == Data(contentsOf: scratch.url.appending(path: "narrowgate.sqlite.states/\(name)")))
+        #expect(try await jobs("replay", job, in: scratch).lines == ["equal: all 2 rows"])
     }
 
     @Test("a replay is equal row by row, and finds a row that was tampered with")

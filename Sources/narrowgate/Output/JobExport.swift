@@ -28,9 +28,14 @@ struct JobExport {
             try file.close()
         }
         let (count, digests) = try await named()
-        var pictures = 0
-        for digest in digests.sorted() where try await writePicture(digest) { pictures += 1 }
-        return "\(folder.relativePath): \(count) rows, \(pictures) pictures"
+        var (pictures, states) = (0, 0)
+        for digest in digests.sorted() {
+            if try await writePicture(digest) { pictures += 1 }
+            if try await writeState(digest) { states += 1 }
+        }
+        func counted(_ count: Int, _ name: String) -> String { "\(count) \(name)\(count == 1 ? "" : "s")" }
+        return folder.relativePath + ": "
+            + [counted(count, "row"), counted(pictures, "picture"), counted(states, "state")].joined(separator: ", ")
     }
 
     /// How many rows there are, and every digest in them or in the request: of pictures, states, and models.
@@ -58,11 +63,29 @@ struct JobExport {
         guard let record = try await store.image(digest), let content = try await store.imageContent(digest) else {
             return false
         }
-        let images = folder.appending(path: "images")
-        try FileManager.default.createDirectory(at: images, withIntermediateDirectories: true)
         let name = "\(digest.dropFirst("sha256:".count)).\(record.format)"
-        try Data(content).write(to: images.appending(path: name))
+        try Data(content).write(to: try subfolder("images").appending(path: name))
         return true
+    }
+
+    private func writeState(_ digest: String) async throws -> Bool {
+        guard let content = try await store.stateContent(digest) else { return false }
+        let name = "\(digest.dropFirst("sha256:".count)).safetensors"
+        let file = try Self.newFile(try subfolder("states").appending(path: name))
+        // A state may be hundreds of megabytes long.
+        for start in stride(from: 0, to: content.count, by: Self.pieceBytes) {
+            try file.write(contentsOf: Data(try content.bytes(start..<min(start + Self.pieceBytes, content.count))))
+        }
+        try file.close()
+        return true
+    }
+
+    private static let pieceBytes = 4 << 20
+
+    private func subfolder(_ name: String) throws -> URL {
+        let url = folder.appending(path: name)
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        return url
     }
 
     private static func newFile(_ url: URL) throws -> FileHandle {

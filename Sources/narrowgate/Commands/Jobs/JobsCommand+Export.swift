@@ -9,8 +9,8 @@ extension JobsCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a job and everything it names into a folder.",
             discussion: """
-                The folder gets job.json, rows.ndjson, rows.csv and, in images/, the files of all pictures that the request or \
-                a row names, each under its SHA-256.
+                The folder gets job.json, rows.ndjson, rows.csv and the files of all pictures and states that the request or a \
+                row names, each under its SHA-256, in images/ and states/.
 
                   narrowgate jobs export 01JDKQ2T7PXW3N9V5B8CZ4HRAE --output study
                 """)
