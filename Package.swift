@@ -60,9 +60,13 @@ let package = Package(
             resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "Checkpoints", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
-        floor("API", ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", httpTypes, log]),
+        .target(
+            name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
+        floor(
+            "API",
+            ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "ErrorPages", httpTypes, log]),
         .executableTarget(
             name: "narrowgate",
             dependencies: [
@@ -81,9 +85,9 @@ let package = Package(
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
-        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "StrictJSON"]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
-        tests("API", ["API", "Jobs", "HTTPServer", "StrictJSON", httpTypes]),
+        tests("API", ["API", "Jobs", "HTTPServer", "ErrorPages", "StrictJSON", httpTypes]),
         tests("narrowgate", ["StrictJSON"]),
     ],
     swiftLanguageModes: [.v6]

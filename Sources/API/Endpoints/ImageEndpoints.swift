@@ -44,9 +44,10 @@ struct ImageEndpoints: Sendable {
         let paging = try Paging(members)
         try members.finish()
         let page = try await jobs.store.images(after: paging.after, limit: paging.limit)
+        let last = page.elements.last?.digest
         return Response(
-            json: ListAnswer.json(
-                page.elements.map(\.json), hasMore: page.hasMore, lastID: page.elements.last?.digest))
+            json: ListAnswer.json(page.elements.map(\.json), hasMore: page.hasMore, lastID: last),
+            headerFields: NextPage.fields(call.request.target, after: page.hasMore ? last : nil))
     }
 
     /// `GET /v1/images/{id}`: the file; with `Accept: application/json` the record.
@@ -59,10 +60,12 @@ struct ImageEndpoints: Sendable {
             return Response(json: image.json, headerFields: [.vary: "Accept"])
         }
         guard let file = try await jobs.store.imageContent(digest) else { throw StoreError.unknownImage(digest) }
-        return Response(
+        return try Representation(
+            type: type, entityTag: "\"\(digest)\"", count: file.count,
             headerFields: [
-                .contentType: type, .xContentTypeOptions: "nosniff", .eTag: "\"\(digest)\"", .vary: "Accept",
+                .xContentTypeOptions: "nosniff", .vary: "Accept",
                 .cacheControl: "private, max-age=31536000, immutable",
-            ], content: .bytes(file))
+            ], read: { Array(file[$0]) }
+        ).answer(to: call.request)
     }
 }
