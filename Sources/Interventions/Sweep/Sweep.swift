@@ -35,14 +35,16 @@ package struct SweepVariant: Sendable {
         Cone(of: interventions, measuring: measurements, tokens: prompt.layout.tokens, layers: layers)
     }
 
-    /// What its clean run has to keep: the states that join, and those that patches replace.
+    /// What its clean run has to keep: the states that join, and those that patches replace and steers by 0 leave.
     func extent(under cone: Cone) -> CleanRun.Extent {
-        interventions.patches.reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) { extent, patch in
-            extent.union(
-                .holding(
-                    StateRecording(
-                        sites: Set(patch.layers.map { SiteKey(site: patch.site, layer: $0) }),
-                        positions: patch.positions), tokens: cone.tokens))
+        let patched = interventions.patches.map {
+            StateRecording(sites: $0.sites, positions: $0.positions)
+        }
+        let steered = interventions.steers.filter { $0.scale == 0 }.map {
+            StateRecording(sites: $0.sites, positions: $0.positions.prompt)
+        }
+        return (patched + steered).reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
+            $0.union(.holding($1, tokens: cone.tokens))
         }
     }
 }

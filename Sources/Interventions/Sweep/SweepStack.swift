@@ -19,7 +19,7 @@ struct SweepStack {
                 member.variant.interventions, states: member.variant.sourceStates, promptTokens: member.cone.tokens,
                 configuration: decoder.configuration, recordings: member.variant.measurements.recordings,
                 attention: member.variant.measurements.attention, boundary: {})
-            member.accountForIdlePatches(in: hooks)
+            member.accountForIdleStates(in: hooks)
             return hooks
         }
         var sequences = zip(members, hooks).map(prompt)
