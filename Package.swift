@@ -85,7 +85,7 @@ let package = Package(
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
-        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "StrictJSON"]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON"]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
         tests("API", ["API", "Jobs", "HTTPServer", "StrictJSON", httpTypes]),
         tests("narrowgate", ["StrictJSON"]),
