@@ -85,9 +85,9 @@ let package = Package(
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
-        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON"]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
-        tests("API", ["API", "Jobs", "HTTPServer", "StrictJSON", httpTypes]),
+        tests("API", ["API", "Jobs", "HTTPServer", "ErrorPages", "StrictJSON", httpTypes]),
         tests("narrowgate", ["StrictJSON"]),
     ],
     swiftLanguageModes: [.v6]

@@ -19,6 +19,16 @@ import Testing
         #expect(answer["caption"]?.stringValue == "a small white cross")
     }
 
+    @Test("a chat message is spelt out in the model's form, with the picture first where none is placed")
+    func chat() async throws {
+        let scratch = try ScratchFolder("cli")
+        let chat = try await Narrowgate.run(["caption", Self.cross, "--chat", "what is this?", "--json"], in: scratch)
+        let prompt = try #require(try JSONParser.parse(chat.output)["prompt"], "\(chat.error)")
+        #expect(prompt["chat"] == "<image>what is this?")
+        #expect(prompt["text"] == "<image>what is this?<reserved08706>")
+        #expect(try await Narrowgate.run(["models", "gate"], in: scratch).output.contains("{message}<reserved08706>"))
+    }
+
     @Test("a caption under an intervention says what was cut")
     func interventions() async throws {
         let scratch = try ScratchFolder("cli")
@@ -115,6 +125,7 @@ import Testing
         arguments: [
             (["nonsense"], 64), (["knockout", "a.png"], 64), (["patch", "--base", "a.png"], 64),
             (["caption", "a.png", "--preset", "x", "--prompt", "y"], 64), (["caption"], 64),
+            (["caption", "a.png", "--chat", "x", "--question", "y"], 64),
             (["serve", "--port", "99999"], 64),
             (["trace", "--model", "gate", "--image", "a.png", "--output", "o", "--only", "nope"], 64),
             (["trace", "--model", "gate", "--image", "a.png", "--output", "o", "--number-format", "float8"], 64),
