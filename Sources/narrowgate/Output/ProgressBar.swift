@@ -1,7 +1,7 @@
 import Jobs
 import Store
 
-/// How far a job is, in one line that is drawn over itself; nothing at all where nobody looks.
+/// How far some work is, in one line that is drawn over itself; nothing at all where nobody looks.
 struct ProgressBar {
     private let isShown: Bool
     private let label: String
@@ -13,12 +13,16 @@ struct ProgressBar {
     }
 
     func show(_ update: JobQueue.Update) {
-        guard isShown else { return }
         let progress = update.state.progress
-        let filled = progress.total > 0 ? width * progress.done / progress.total : 0
-        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         let left = update.etaSeconds.map { ", \(Shown.number($0).dropLast(2)) s left" } ?? ""
-        StandardError.write("\r\u{1B}[K\(label) \(bar) \(progress.done)/\(progress.total)\(left)")
+        show(done: progress.done, total: progress.total, left)
+    }
+
+    func show(done: Int, total: Int, _ remark: String = "") {
+        guard isShown else { return }
+        let filled = total > 0 ? width * done / total : 0
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+        StandardError.write("\r\u{1B}[K\(label) \(bar) \(done)/\(total)\(remark)")
     }
 
     /// Takes the line away.
