@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Glibc
 import Imaging
 import Scenes
 import StrictJSON
@@ -9,14 +10,13 @@ import StrictJSON
 /// The list is put under its name last: a folder that has one is whole.
 struct SceneFolder {
     private let folder: URL
+    private let unfinished: URL
     private let list: FileHandle
-
-    private static let listName = "scenes.jsonl"
-    private var unfinished: URL { folder.appending(path: Self.listName + ".unfinished") }
 
     /// - throws: ``CommandError`` where there is something in the folder, so that no older picture is taken for one of these.
     init(path: String) throws {
         folder = URL(filePath: path)
+        unfinished = folder.appending(path: "scenes.jsonl.unfinished")
         let files = FileManager.default
         do {
             try files.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -24,11 +24,11 @@ struct SceneFolder {
                 throw CommandError("--output \(path): the folder is not empty; name one that is, or a new one")
             }
             try files.createDirectory(at: folder.appending(path: "pictures"), withIntermediateDirectories: false)
-            let unfinished = folder.appending(path: Self.listName + ".unfinished")
             try Data().write(to: unfinished)
             list = try FileHandle(forWritingTo: unfinished)
         } catch let error as CocoaError {
-            throw CommandError("--output \(path): \(error.localizedDescription)")
+            let reason = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
+            throw CommandError("--output \(path): no folder can be made there: \(reason ?? error.localizedDescription)")
         }
     }
 
@@ -48,6 +48,6 @@ struct SceneFolder {
     func finish(about: JSONValue) throws {
         try Data(about.prettyText.utf8 + [UInt8(ascii: "\n")]).write(to: folder.appending(path: "dataset.json"))
         try list.close()
-        try FileManager.default.moveItem(at: unfinished, to: folder.appending(path: Self.listName))
+        try FileManager.default.moveItem(at: unfinished, to: unfinished.deletingPathExtension())
     }
 }
