@@ -53,6 +53,7 @@ let package = Package(
         floor("Checkpoints", ["StrictJSON", "CCrypto"]),
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
+        floor("Scenes", ["StrictJSON", "Numerics", "Imaging"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
         floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
@@ -60,7 +61,7 @@ let package = Package(
             resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "Checkpoints", "CLinux", log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Numerics", "Store", "Checkpoints", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
         .target(
             name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
@@ -71,6 +72,7 @@ let package = Package(
             name: "narrowgate",
             dependencies: [
                 "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging",
+                "Scenes",
                 log,
                 argumentParser,
             ],
@@ -82,6 +84,7 @@ let package = Package(
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),
         tests("Tokenization", ["Tokenization", "StrictJSON"]),
         tests("Imaging", ["Imaging", "StrictJSON", "CCrypto"]),
+        tests("Scenes", ["Scenes", "Imaging", "Numerics", "StrictJSON", "CCrypto"]),
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
