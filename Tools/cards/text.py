@@ -43,11 +43,9 @@ def patching_table(patching):
 
 
 def attention_table(attention):
-    def rest(row):
-        return 1 - row["before"] - row["image"] - row["eoi"]
-    return table(["layer", "[EOI]", "image tokens", "`<s>` and start of image", "text"],
-                 [[f"{row['layer']}"] + [percent(share) for share in (row["eoi"], row["image"], row["before"], rest(row))]
-                  for row in attention["layers"]])
+    keys = {"eoi": "[EOI]", "image": "image tokens", "soi": "start of image", "prefix": "`<s>`", "text": "text"}
+    return table(["layer"] + list(keys.values()),
+                 [[f"{row['layer']}"] + [percent(row[key]) for key in keys] for row in attention["layers"]])
 
 
 def share(result, condition, measure):
