@@ -71,7 +71,7 @@ private struct CaptureRun: Sendable {
         }
     }
 
-    /// Computed as a job's cells are, so that a state has one id whoever takes it.
+    /// Computed as a job's cells are, so that a state has one name whoever takes it.
     func state(
         _ prompts: EncodedPrompts, states: [String: StateTensor], cleanRuns: CleanRunCache, boundary: LayerBoundary
     ) throws -> StateTensor {
