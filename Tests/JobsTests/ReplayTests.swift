@@ -18,7 +18,12 @@ import Testing
     }
 
     private func execute(_ sql: String, _ fixture: ServiceFixture) async throws {
-        try await DatabaseQueue(path: fixture.store.path).write { try $0.execute(sql: sql) }
+        var configuration = Configuration()
+        // The store's writer may be at work.
+        configuration.busyMode = .timeout(10)
+        try await DatabaseQueue(path: fixture.store.path, configuration: configuration).write {
+            try $0.execute(sql: sql)
+        }
     }
 
     /// A request of each kind, with random choices in it.
