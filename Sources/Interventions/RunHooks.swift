@@ -33,6 +33,9 @@ final class RunHooks: ForwardHooks {
         self.boundary = boundary
     }
 
+    /// Begins what is recorded with the states of a clean run, for a pass over a variant's cone alone.
+    func begin(with clean: CleanRun) { states.begin(with: clean) }
+
     func willEnter(layer: Int) throws { try boundary() }
 
     func wants(_ site: Site, layer: Int) -> Bool {

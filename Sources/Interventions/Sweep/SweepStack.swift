@@ -19,6 +19,7 @@ struct SweepStack {
                 member.variant.interventions, states: member.variant.sourceStates, promptTokens: member.cone.tokens,
                 configuration: decoder.configuration, recordings: member.variant.measurements.recordings,
                 attention: member.variant.measurements.attention, boundary: {})
+            hooks.begin(with: member.clean)
             member.accountForIdlePatches(in: hooks)
             return hooks
         }
@@ -39,12 +40,16 @@ struct SweepStack {
         }
     }
 
-    /// What was measured in a member's run. A prompt that is left as it was is measured in a pass over all of it, as
-    /// clean runs are made: so a state has the same bits, and the same name, whoever takes it.
+    /// What was measured in a member's run. States that it cannot change are the clean run's: they have the same bits, and
+    /// the same name, whoever takes them. The attention of a clean run takes a pass of its own.
     private func measured(_ member: Member, by hooks: RunHooks) throws -> MeasuredStates {
         let asked = member.variant.measurements
-        if member.changesPrompt || asked.isEmpty { return try run.measured(asked, by: hooks) }
-        return try run.run(member.variant.prompt, measuring: asked).measurements
+        var measured = try run.measured(asked, by: hooks)
+        if !member.changesPrompt, !asked.attention.isEmpty {
+            let attention = ResolvedMeasurements(attention: asked.attention)
+            measured.attention = try run.run(member.variant.prompt, measuring: attention).measurements.attention
+        }
+        return measured
     }
 
     /// The member's rows of the prompt's pass, joining where its cone widens.

@@ -110,8 +110,8 @@ struct JobEstimate {
                     let tokens = context.layout.tokens
                     cones +=
                         Cone(of: prepared.resolved, measuring: measured, tokens: tokens, layers: layers).tokenLayers
-                } else if !measured.isEmpty {
-                    // A clean run is measured in a pass of its own.
+                } else if !measured.attention.isEmpty {
+                    // The attention of a clean run is measured in a pass of its own.
                     cones += context.layout.tokens * layers
                 }
                 if plan.specification.kind != .patch {
