@@ -79,6 +79,12 @@ package struct SafetensorsFile: Sendable {
         return try file.withBytes(in: ranges[position]) { try body(tensors[position], $0) }
     }
 
+    /// Tensor `name` where the file is mapped.
+    package func mapped(_ name: String) throws -> MappedTensor {
+        guard let position = index[name] else { throw CheckpointError(file: path, subject: name, "no such tensor") }
+        return MappedTensor(description: tensors[position], bytes: file.bytes(in: ranges[position]), owner: file)
+    }
+
     // MARK: Validation
 
     private static func dataStart(of file: MappedFile) throws -> Int {

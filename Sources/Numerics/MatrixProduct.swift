@@ -1,3 +1,5 @@
+import CKernels
+
 extension Matrix {
     /// `self · weightᵀ`: what a linear layer without bias does to rows.
     ///
@@ -59,7 +61,8 @@ extension Matrix {
         left.elements.withUnsafeMutableBufferPointer { left in
             right.elements.withUnsafeBufferPointer { right in
                 // Both buffers hold `count` elements: equal shapes.
-                for index in 0..<count { left[index] += right[index] }
+                guard let left = left.baseAddress, let right = right.baseAddress else { return }
+                ckernels_add(Kernels.level, count, left, right)
             }
         }
     }

@@ -1,0 +1,187 @@
+// Functions of rows of activations for vectors of LANES floats; included by elementwise.c for each instruction set.
+// Loops without a sum are left to the compiler, which vectorises them for the target.
+
+#define GLUE2(a, b) a##b
+#define GLUE(a, b) GLUE2(a, b)
+#define VEC GLUE(vec, LANES)
+#define INT GLUE(int, LANES)
+
+BODY TARGET VEC NAME(load)(const float *from) {
+    VEC vector;
+    memcpy(&vector, from, sizeof vector);
+    return vector;
+}
+
+/// The `count` (below LANES) elements at `from`, then `fill`.
+BODY TARGET VEC NAME(load_some)(const float *from, size_t count, float fill) {
+    VEC vector;
+    for (size_t lane = 0; lane < LANES; lane++) vector[lane] = lane < count ? from[lane] : fill;
+    return vector;
+}
+
+BODY TARGET void NAME(store_some)(float *to, VEC vector, size_t count) {
+    for (size_t lane = 0; lane < count; lane++) to[lane] = vector[lane];
+}
+
+BODY TARGET float NAME(sum)(VEC vector) {
+    float sum = 0;
+    for (int lane = 0; lane < LANES; lane++) sum += vector[lane];
+    return sum;
+}
+
+/// `exp(x)` within 2 units in the last place; 0 below -87.3, where results would be subnormal.
+///
+/// x = n·ln 2 + r with |r| ≤ ln 2 / 2, a degree-5 polynomial for exp(r) (the coefficients of Cephes `expf`), and 2ⁿ put
+/// together from its bits. n is rounded by adding 1.5·2²³, which leaves it in the low mantissa bits.
+BODY TARGET VEC NAME(exponential)(VEC x) {
+#pragma clang fp contract(fast)
+    const float shift = 12582912.0f;
+    INT alive = x >= -87.33654f;
+    x = __builtin_elementwise_min(__builtin_elementwise_max(x, (VEC){} - 87.33654f), (VEC){} + 88.37626f);
+    VEC shifted = x * 1.44269504f + shift;
+    VEC n = shifted - shift;
+    VEC r = x - n * 0.693359375f + n * 2.1219444e-4f;
+    VEC y = r * 1.98756915e-4f + 1.39819995e-3f;
+    y = y * r + 8.3334519e-3f;
+    y = y * r + 4.1665796e-2f;
+    y = y * r + 1.66666655e-1f;
+    y = y * r + 5.0000001e-1f;
+    y = y * (r * r) + r + 1.0f;
+    // `shifted` is 1.5·2²³ + n exactly, so its bits are 0x4B400000 + n.
+    INT bits = ((INT)shifted - 0x4B400000 + 127) << 23;
+    return (VEC)((INT)(y * (VEC)bits) & alive);
+}
+
+TARGET static void NAME(swiglu)(const struct rows *p, size_t first, size_t last) {
+    float *g = p->x;
+    const float *u = p->y;
+    size_t i = first;
+    for (; i + LANES <= last; i += LANES) {
+        VEC x = NAME(load)(g + i);
+        x = x / (1.0f + NAME(exponential)(-x)) * NAME(load)(u + i);
+        memcpy(g + i, &x, sizeof x);
+    }
+    if (i < last) {
+        VEC x = NAME(load_some)(g + i, last - i, 0);
+        x = x / (1.0f + NAME(exponential)(-x)) * NAME(load_some)(u + i, last - i, 0);
+        NAME(store_some)(g + i, x, last - i);
+    }
+}
+
+TARGET static void NAME(add)(const struct rows *p, size_t first, size_t last) {
+    float *restrict x = p->x;
+    const float *restrict y = p->y;
+    for (size_t i = first; i < last; i++) x[i] += y[i];
+}
+
+TARGET static void NAME(round_bf16)(const struct rows *p, size_t first, size_t last) {
+    uint16_t *restrict to = (uint16_t *)(void *)p->x;
+    const float *restrict from = p->y;
+    for (size_t i = first; i < last; i++) {
+        uint32_t bits;
+        memcpy(&bits, from + i, sizeof bits);
+        uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);
+        // Rounding would carry a NaN's low payload into infinity.
+        to[i] = (uint16_t)(((bits & 0x7FFFFFFF) > 0x7F800000 ? bits | 0x400000 : rounded) >> 16);
+    }
+}
+
+TARGET static void NAME(rms_norm)(const struct rows *p, size_t first, size_t last) {
+    size_t columns = p->columns;
+    for (size_t row = first; row < last; row++) {
+        const float *x = p->y + row * columns;
+        float *y = p->x + row * columns;
+        VEC sums = {};
+        size_t i = 0;
+        for (; i + LANES <= columns; i += LANES) {
+            VEC v = NAME(load)(x + i);
+            sums += v * v;
+        }
+        if (i < columns) {
+            VEC v = NAME(load_some)(x + i, columns - i, 0);
+            sums += v * v;
+        }
+        float scale = 1.0f / sqrtf(NAME(sum)(sums) / (float)columns + p->epsilon);
+        for (size_t column = 0; column < columns; column++) y[column] = x[column] * scale * p->weight[column];
+    }
+}
+
+TARGET static void NAME(head_norm)(const struct rows *p, size_t first, size_t last) {
+    size_t columns = p->columns, size = p->size;
+    for (size_t row = first; row < last; row++) {
+        for (size_t start = 0; start + size <= columns; start += size) {
+            float *x = p->x + row * columns + start;
+            VEC sums = {};
+            size_t i = 0;
+            for (; i + LANES <= size; i += LANES) sums += NAME(load)(x + i);
+            if (i < size) sums += NAME(load_some)(x + i, size - i, 0);
+            float mean = NAME(sum)(sums) / (float)size;
+            VEC squares = {};
+            for (i = 0; i + LANES <= size; i += LANES) {
+                VEC v = NAME(load)(x + i) - mean;
+                squares += v * v;
+            }
+            if (i < size) {
+                VEC v = NAME(load_some)(x + i, size - i, mean) - mean;
+                squares += v * v;
+            }
+            float scale = 1.0f / sqrtf(NAME(sum)(squares) / (float)size + p->epsilon);
+            const float *weight = p->weight + start, *bias = p->bias + start;
+            for (i = 0; i < size; i++) x[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+        }
+    }
+}
+
+TARGET static void NAME(rotate)(const struct rows *p, size_t first, size_t last) {
+    size_t half = p->size / 2;
+    for (size_t row = first; row < last; row++) {
+        const float *restrict cosines = p->y + row * p->size;
+        const float *restrict sines = cosines + half;
+        for (size_t start = 0; start + p->size <= p->columns; start += p->size) {
+            float *restrict low = p->x + row * p->columns + start;
+            float *restrict high = low + half;
+            for (size_t i = 0; i < half; i++) {
+                float x = low[i], y = high[i];
+                low[i] = x * cosines[i] - y * sines[i];
+                high[i] = y * cosines[i] + x * sines[i];
+            }
+        }
+    }
+}
+
+TARGET static void NAME(softmax)(const struct rows *p, size_t first, size_t last) {
+    for (size_t row = first; row < last; row++) {
+        float *x = p->x + row * p->columns;
+        size_t count = p->visible + row < p->columns ? p->visible + row : p->columns;
+        VEC largest = (VEC){} - INFINITY;
+        size_t i = 0;
+        for (; i + LANES <= count; i += LANES) largest = __builtin_elementwise_max(largest, NAME(load)(x + i));
+        if (i < count) largest = __builtin_elementwise_max(largest, NAME(load_some)(x + i, count - i, -INFINITY));
+        float maximum = largest[0];
+        for (int lane = 1; lane < LANES; lane++) maximum = largest[lane] > maximum ? largest[lane] : maximum;
+        float scale = 0;
+        if (maximum > -INFINITY) {
+            VEC sums = {};
+            for (i = 0; i + LANES <= count; i += LANES) {
+                VEC power = NAME(exponential)(NAME(load)(x + i) - maximum);
+                sums += power;
+                memcpy(x + i, &power, sizeof power);
+            }
+            if (i < count) {
+                VEC power = NAME(exponential)(NAME(load_some)(x + i, count - i, -INFINITY) - maximum);
+                sums += power;
+                NAME(store_some)(x + i, power, count - i);
+            }
+            scale = 1.0f / NAME(sum)(sums);
+            for (i = 0; i < count; i++) x[i] *= scale;
+        } else {
+            memset(x, 0, count * sizeof *x);
+        }
+        memset(x + count, 0, (p->columns - count) * sizeof *x);
+    }
+}
+
+#undef VEC
+#undef INT
+#undef GLUE
+#undef GLUE2

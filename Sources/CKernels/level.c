@@ -1,0 +1,11 @@
+#include "CKernels.h"
+
+ckernels_level ckernels_supported(void) {
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return CKERNELS_PLAIN;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl")
+        || !__builtin_cpu_supports("avx512dq")) {
+        return CKERNELS_AVX2;
+    }
+    return __builtin_cpu_supports("avx512bf16") ? CKERNELS_AVX512_BF16 : CKERNELS_AVX512;
+}
