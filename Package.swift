@@ -67,7 +67,8 @@ let package = Package(
         floor("Interventions", ["StrictJSON", "Models", "Numerics"]),
         .target(
             name: "Migrations", path: "Migrations",
-            resources: [.embedInCode("0001_jobs_cells_images.sql")], swiftSettings: strict),
+            resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
+            swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
         floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),

@@ -60,15 +60,9 @@ package struct Checkpoint: Sendable {
         try withBytes(of: name) { tensor, bytes in
             let file = shards[shardOfTensor[name] ?? 0].path
             try check(tensor, shape: shape, file: file)
-            var widened = true
             let count = bytes.count / tensor.type.byteCount
-            let values = [Float](unsafeUninitializedCapacity: count) { target, written in
-                // All `count` elements are written unless `widened` is false, and then none is claimed.
-                let room = UnsafeMutableBufferPointer(rebasing: target[..<count])
-                widened = FloatConversion.widen(bytes, as: tensor.type, into: room)
-                written = widened ? count : 0
-            }
-            guard widened else {
+            guard tensor.type != .float64, let values = FloatConversion.floats(bytes, as: tensor.type, count: count)
+            else {
                 throw CheckpointError(
                     file: file, subject: name, "holds \(tensor.type.rawValue); weights must be F32, F16 or BF16")
             }
@@ -94,9 +88,8 @@ package struct Checkpoint: Sendable {
         guard let shard = shardOfTensor[name] else {
             throw CheckpointError(file: directory, subject: name, "the checkpoint has no such tensor")
         }
-        let tensor = try shards[shard].mapped(name)
-        try check(tensor.description, shape: shape, file: shards[shard].path)
-        return tensor
+        if let tensor = shards[shard].tensor(name) { try check(tensor, shape: shape, file: shards[shard].path) }
+        return try shards[shard].mapped(name)
     }
 
     private func check(_ tensor: TensorDescription, shape: [Int], file: String) throws(CheckpointError) {

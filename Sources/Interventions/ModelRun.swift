@@ -1,5 +1,5 @@
 package import Models
-package import Numerics
+import Numerics
 
 /// What one run of a model on one prompt gave.
 package struct RunOutcome: Sendable {
@@ -9,8 +9,8 @@ package struct RunOutcome: Sendable {
     package let generation: Generation?
     /// What the interventions did; its `effect` is filled in by who has a clean run to compare with.
     package var receipt: Receipt
-    /// The states asked for, `[positions, width]`.
-    package let captures: [RunHooks.SiteKey: Matrix]
+    /// What was to be measured beside.
+    package let measurements: MeasuredStates
     /// Prompt tokens plus decode steps, for accounts of work.
     package let rowsComputed: Int
 }
@@ -40,31 +40,65 @@ package struct ModelRun {
     /// One run.
     ///
     /// - Parameters:
-    ///   - sourceStates: for each patch, in order, its source's states by layer, `[positions, width]`
-    ///     (``SourceStates``).
+    ///   - sourceStates: what patches put in and steers add (``SourceStates``).
+    ///   - measurements: what is to be measured over the prompt.
     ///   - onToken: told of each token as it is chosen.
     /// - throws: what `boundary` throws.
     package func run(
-        _ prompt: Prompt, interventions: ResolvedInterventions = .none, sourceStates: [[Int: Matrix]] = [],
-        generation options: GenerationOptions? = nil, capture: RunHooks.CaptureRequest = .init(),
+        _ prompt: Prompt, interventions: ResolvedInterventions = .none, sourceStates: RunStates = .none,
+        generation options: GenerationOptions? = nil, measuring measurements: ResolvedMeasurements = .none,
         onToken: (GeneratedToken) -> Void = { _ in }
     ) throws -> RunOutcome {
         try run(
-            prompt, interventions: interventions, sourceStates: sourceStates, generation: options, capture: capture,
-            recording: nil, onToken: onToken)
+            prompt, interventions: interventions, sourceStates: sourceStates, generation: options,
+            measuring: measurements, recording: nil, onToken: onToken)
     }
 
     /// One run, written down.
     func run(
-        _ prompt: Prompt, interventions: ResolvedInterventions, sourceStates: [[Int: Matrix]],
-        generation options: GenerationOptions?, capture: RunHooks.CaptureRequest = .init(), recording: Recording?,
-        onToken: (GeneratedToken) -> Void = { _ in }
+        _ prompt: Prompt, interventions: ResolvedInterventions, sourceStates: RunStates,
+        generation options: GenerationOptions?, measuring measurements: ResolvedMeasurements = .none,
+        recording: Recording?, onToken: (GeneratedToken) -> Void = { _ in }
     ) throws -> RunOutcome {
+        let hooks = hooks(
+            for: prompt, under: interventions, sourceStates: sourceStates, recordings: measurements.recordings,
+            attention: measurements.attention)
+        var cache = KVCache(configuration: model.decoder.configuration)
+        let nextToken = distribution(after: try read(prompt, cache: &cache, hooks: hooks, recording: recording))
+        let measured = try self.measured(measurements, by: hooks)
+        var generation: Generation?
+        if let options {
+            generation = try generate(options, after: nextToken, cache: &cache, hooks: hooks, onToken: onToken)
+        }
+        return RunOutcome(
+            nextToken: nextToken, generation: generation, receipt: hooks.receipt, measurements: measured,
+            rowsComputed: cache.count)
+    }
+
+    /// The states of some sites and positions of one run, `[positions, width]`.
+    func states(
+        at recording: StateRecording, of prompt: Prompt, under interventions: ResolvedInterventions,
+        sourceStates: RunStates
+    ) throws -> [SiteKey: Matrix] {
+        let hooks = hooks(for: prompt, under: interventions, sourceStates: sourceStates, recordings: [recording])
+        var cache = KVCache(configuration: model.decoder.configuration)
+        _ = try read(prompt, cache: &cache, hooks: hooks, recording: nil)
+        return hooks.states.states[0]
+    }
+
+    private func hooks(
+        for prompt: Prompt, under interventions: ResolvedInterventions, sourceStates: RunStates,
+        recordings: [StateRecording], attention: [ResolvedMeasurements.Attention] = []
+    ) -> RunHooks {
+        RunHooks(
+            interventions, states: sourceStates, promptTokens: prompt.layout.tokens,
+            configuration: model.decoder.configuration, recordings: recordings, attention: attention,
+            boundary: boundary)
+    }
+
+    /// The pass over the prompt; the final-normed states of all its positions.
+    private func read(_ prompt: Prompt, cache: inout KVCache, hooks: RunHooks, recording: Recording?) throws -> Matrix {
         let decoder = model.decoder
-        let hooks = RunHooks(
-            interventions, sourceStates: sourceStates, promptTokens: prompt.layout.tokens,
-            layers: decoder.configuration.layers, capture: capture, boundary: boundary)
-        var cache = KVCache(configuration: decoder.configuration)
         let recorder = recording.map {
             RecordingHooks(
                 acting: hooks, configuration: decoder.configuration, tokens: prompt.layout.tokens, tensors: $0.tensors,
@@ -73,14 +107,24 @@ package struct ModelRun {
         let states = try decoder.forward(
             decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: recorder ?? hooks)
         try recorder?.finish { decoder.logits(states) }
-        let nextToken = distribution(after: states)
-        var generation: Generation?
-        if let options {
-            generation = try generate(options, after: nextToken, cache: &cache, hooks: hooks, onToken: onToken)
-        }
-        return RunOutcome(
-            nextToken: nextToken, generation: generation, receipt: hooks.receipt, captures: hooks.captures,
-            rowsComputed: cache.count)
+        return states
+    }
+
+    private func measured(_ asked: ResolvedMeasurements, by hooks: RunHooks) throws -> MeasuredStates {
+        let lens = LogitLens(model, boundary: boundary)
+        let states = hooks.states.states
+        return MeasuredStates(
+            captures: zip(asked.captures, states).map { $0.measured($1) },
+            attention: hooks.attention.measured,
+            logitLens: try zip(asked.logitLens, states.dropFirst(asked.captures.count)).map { asked, states in
+                MeasuredLogitLens(
+                    site: asked.site,
+                    rows: try asked.layers.flatMap { layer in
+                        try states[SiteKey(site: asked.site, layer: layer)].map {
+                            try lens.read($0, layer: layer, positions: asked.positions, top: asked.top)
+                        } ?? []
+                    })
+            })
     }
 
     private func distribution(after states: Matrix) -> NextTokenDistribution {

@@ -23,9 +23,9 @@ final class TensorReader {
     /// bfloat16 elements that the file stores are used where it is mapped; others are rounded into memory.
     func linear(_ name: String, _ rows: Int, _ columns: Int, _ format: NumberFormat) throws -> LinearWeight {
         guard format == .bfloat16 else { return .float32(try matrix(name, rows, columns)) }
-        let tensor = try checkpoint.mapped(name, shape: [rows, columns])
         // An odd address, which a header of odd length makes, is none of a two-byte element.
-        guard tensor.description.type == .bfloat16, let start = tensor.bytes.baseAddress,
+        guard let tensor = try checkpoint.mapped(name, shape: [rows, columns]),
+            tensor.description.type == .bfloat16, let start = tensor.bytes.baseAddress,
             UInt(bitPattern: start).isMultiple(of: 2)
         else { return .bfloat16(BFloat16Matrix(rounding: try matrix(name, rows, columns))) }
         names.insert(name)

@@ -49,7 +49,9 @@ extension Problem {
 
     private init(_ error: InterventionError) {
         let code = ProblemCode(rawValue: error.code.rawValue) ?? .unsupportedIntervention
-        self.init(code, field: error.path, error.detail)
+        // What is too much to measure is understood; the same code for a document that is too large is a 413.
+        self.init(
+            code, status: code == .tooManyValues ? .unprocessableContent : nil, field: error.path, error.detail)
     }
 
     /// A picture in a field, or as the whole content where `field` is `nil`: then it is the content that is of no use.
