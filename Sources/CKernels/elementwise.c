@@ -1,14 +1,8 @@
-#include "level.h"
+#include "vectors.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef float vec4 __attribute__((vector_size(16)));
-typedef float vec8 __attribute__((vector_size(32)));
-typedef float vec16 __attribute__((vector_size(64)));
-typedef int32_t int4 __attribute__((vector_size(16)));
-typedef int32_t int8 __attribute__((vector_size(32)));
-typedef int32_t int16 __attribute__((vector_size(64)));
 
 /// One call's arguments: what is the same for all its rows.
 struct rows {

@@ -1,4 +1,4 @@
-#include "level.h"
+#include "vectors.h"
 
 #include <string.h>
 
@@ -6,9 +6,6 @@
 // it. Four rows of weights together read it once instead of four times, and then memory is the limit, not the
 // processor: measured 19-20 GB/s a thread against 11 with one row of weights at a time (docs/numerics.md).
 
-typedef float vec4 __attribute__((vector_size(16)));
-typedef float vec8 __attribute__((vector_size(32)));
-typedef float vec16 __attribute__((vector_size(64)));
 
 struct product {
     ckernels_level level;

@@ -10,7 +10,7 @@ typedef uint16_t HALVES __attribute__((vector_size(2 * LANES)));
 typedef uint32_t WORDS __attribute__((vector_size(4 * LANES)));
 
 /// `R` rows of activations by `O` rows of weights, both constants where this is compiled. Each sum is LANES partial sums
-/// over `k`, added in order, then what is left of the row: the same for every `R` and `O`.
+/// over `k`, added by halves, then what is left of the row: the same for every `R` and `O`.
 BODY TARGET void NAME(block)(
     int R, int O, const struct product *p, const float *x, const uint16_t *w, float *y
 ) {
@@ -38,8 +38,7 @@ BODY TARGET void NAME(block)(
     for (int r = 0; r < R; r++) {
 #pragma unroll
         for (int o = 0; o < O; o++) {
-            float sum = 0;
-            for (int lane = 0; lane < LANES; lane++) sum += sums[r][o][lane];
+            float sum = NAME(sum)(sums[r][o]);
             for (size_t rest = k; rest < inner; rest++) sum += x[(size_t)r * p->ldx + rest] * widen(w[(size_t)o * inner + rest]);
             y[(size_t)r * p->ldy + o] = sum;
         }

@@ -81,10 +81,10 @@ package struct Checkpoint: Sendable {
         return try shards[shard].withBytes(of: name, body)
     }
 
-    /// Tensor `name` where its file is mapped.
+    /// Tensor `name` where its file is mapped; `nil` for a file in memory.
     ///
     /// - throws: ``CheckpointError`` where the tensor is absent or has another shape.
-    package func mapped(_ name: String, shape: [Int]) throws -> MappedTensor {
+    package func mapped(_ name: String, shape: [Int]) throws -> MappedTensor? {
         guard let shard = shardOfTensor[name] else {
             throw CheckpointError(file: directory, subject: name, "the checkpoint has no such tensor")
         }

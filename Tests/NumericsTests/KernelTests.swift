@@ -105,6 +105,44 @@ import Testing
         }
     }
 
+    @Test("attention agrees with the plain one for every head size and number of rows", arguments: levels)
+    func attention(level: UInt32) {
+        for (rows, size) in [(1, 4), (5, 20), (8, 64), (9, 64), (23, 72), (70, 128)] {
+            let (heads, before) = (2, 11)
+            let count = before + rows
+            let queries = Numbers.list(rows * heads * size, seed: 61).map { $0 * 3 }
+            let (keys, values) = (Numbers.list(count * size, seed: 62), Numbers.list(count * size, seed: 63))
+            func mixed(_ level: ckernels_level) -> [Float] {
+                var output = [Float](repeating: .nan, count: rows * heads * size)
+                keys.withUnsafeBufferPointer { keys in
+                    values.withUnsafeBufferPointer { values in
+                        let segments = [
+                            ckernels_segment(keys: keys.baseAddress, values: values.baseAddress, count: 5),
+                            ckernels_segment(
+                                keys: keys.baseAddress! + 5 * size, values: values.baseAddress! + 5 * size,
+                                count: count - 5),
+                        ]
+                        segments.withUnsafeBufferPointer { segments in
+                            queries.withUnsafeBufferPointer { queries in
+                                output.withUnsafeMutableBufferPointer { output in
+                                    var attention = ckernels_attention(
+                                        rows: rows, heads: heads, kv_heads: 1, size: size, visible: before + 1,
+                                        queries: queries.baseAddress, segments: segments.baseAddress,
+                                        segment_count: 2, output: output.baseAddress)
+                                    ckernels_attend(level, &attention)
+                                }
+                            }
+                        }
+                    }
+                }
+                return output
+            }
+            let (expected, result) = (mixed(CKERNELS_PLAIN), mixed(ckernels_level(level)))
+            let worst = zip(expected, result).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(worst < 2e-6, "\(rows) rows, heads of \(size)")
+        }
+    }
+
     @Test("work that is shared is done once each")
     func team() {
         final class Counts: @unchecked Sendable { var counts = [Int32](repeating: 0, count: 1000) }

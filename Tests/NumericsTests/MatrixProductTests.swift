@@ -78,6 +78,42 @@ import Testing
         }
     }
 
+    @Test(
+        "attention as a whole is scores, softmax and mixed values of every head, for few rows and many",
+        arguments: [1, 8, 9, 30])
+    func wholeAttention(rows: Int) {
+        for (heads, kvHeads, headSize) in [(4, 2, 6), (2, 2, 32), (1, 1, 100)] {
+            let shape = AttentionProduct(heads: heads, kvHeads: kvHeads, headSize: headSize)
+            let (before, cut) = (7, 3)
+            let total = before + rows
+            let width = kvHeads * headSize
+            let queries = Numbers.matrix(rows + 2, heads * headSize, seed: 51)
+            let (keys, values) = (Numbers.list(total * width, seed: 52), Numbers.list(total * width, seed: 53))
+            func segments(_ elements: [Float]) -> [AttentionProduct.Segment] {
+                [
+                    .init(elements: elements, count: cut),
+                    .init(elements: Array(elements[(cut * width)...]), count: total - cut, column: cut),
+                ]
+            }
+            var expected = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
+            var weights = Matrix(rows: rows, columns: total)
+            for head in 0..<heads {
+                for segment in segments(keys) {
+                    shape.scores(head: head, queries: queries, rows: 1..<rows + 1, keys: segment, into: &weights)
+                }
+                weights.softmaxRows(firstVisible: before + 1)
+                for segment in segments(values) {
+                    shape.mix(head: head, weights: weights, values: segment, into: &expected, rows: 1..<rows + 1)
+                }
+            }
+            var result = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
+            shape.mix(
+                queries: queries, rows: 1..<rows + 1, firstVisible: before + 1, keys: segments(keys),
+                values: segments(values), into: &result)
+            for (x, y) in zip(result.elements, expected.elements) { #expect(abs(x - y) < 2e-6) }
+        }
+    }
+
     @Test("the library says which version and kernels it is, and takes a number of threads")
     func library() {
         #expect(OpenBLAS.version.first?.isNumber == true)

@@ -66,4 +66,26 @@ void ckernels_rotate(
 /// a row of nothing else gets zeros. The sum runs over the visible elements only.
 void ckernels_softmax(ckernels_level level, size_t rows, size_t columns, size_t visible, float *x);
 
+// Attention of one sequence: every head of some rows over the keys that they see, without a matrix of weights.
+
+/// Consecutive positions of keys and values, `[count, kv_heads * size]`.
+typedef struct ckernels_segment {
+    const float *keys, *values;
+    size_t count;
+} ckernels_segment;
+
+typedef struct ckernels_attention {
+    /// `heads` is a multiple of `kv_heads`; consecutive heads share one.
+    size_t rows, heads, kv_heads, size;
+    /// Row `r` sees the first `visible + r` of all segments' positions, of which there are at least as many.
+    size_t visible;
+    /// `[rows, heads * size]`, as `output`.
+    const float *queries;
+    const ckernels_segment *segments;
+    size_t segment_count;
+    float *output;
+} ckernels_attention;
+
+void ckernels_attend(ckernels_level level, const ckernels_attention *attention);
+
 #endif

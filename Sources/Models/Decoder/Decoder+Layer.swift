@@ -96,18 +96,20 @@ extension Decoder {
         let observer = sequence.hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
         let visible = positions.lowerBound + 1
         let (keys, values) = (sequence.cache.keySegments(layer: layer), sequence.cache.valueSegments(layer: layer))
+        guard let observer else {
+            return heads.mix(
+                queries: queries, rows: rows, firstVisible: visible, keys: keys, values: values, into: &output)
+        }
         // One buffer for all heads: scores become weights in place.
         var attention = Matrix(rows: rows.count, columns: positions.upperBound)
         for head in 0..<configuration.heads {
             for segment in keys {
                 heads.scores(head: head, queries: queries, rows: rows, keys: segment, into: &attention)
             }
-            if let observer {
-                attention.hideLaterKeys(firstVisible: visible)
-                observer.scores(layer: layer, head: head, positions: positions, &attention)
-            }
+            attention.hideLaterKeys(firstVisible: visible)
+            observer.scores(layer: layer, head: head, positions: positions, &attention)
             attention.softmaxRows(firstVisible: visible)
-            observer?.weights(layer: layer, head: head, positions: positions, &attention)
+            observer.weights(layer: layer, head: head, positions: positions, &attention)
             for segment in values {
                 heads.mix(head: head, weights: attention, values: segment, into: &output, rows: rows)
             }
