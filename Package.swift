@@ -82,6 +82,10 @@ let package = Package(
             ],
             path: "Sources/narrowgate", swiftSettings: strict),
 
+        .executableTarget(
+            name: "benchmarks", dependencies: ["Models", "Numerics", "COneDNN"], path: "Benchmarks",
+            exclude: ["peers.py", "make_checkpoint.py"], swiftSettings: strict),
+
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),
         tests("Numerics", ["Numerics", "CKernels"]),

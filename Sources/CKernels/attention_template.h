@@ -45,66 +45,94 @@ BODY TARGET void NAME(mix)(int C, size_t count, const float *weights, const floa
     for (int c = 0; c < C; c++) memcpy(output + c * LANES, &sums[c], sizeof sums[c]);
 }
 
-TARGET static void NAME(few_rows)(const struct heads *h, size_t head) {
-    const ckernels_attention *a = h->attention;
-    size_t size = a->size, width = a->kv_heads * size, start = head / (a->heads / a->kv_heads) * size;
-    float scale = 1 / sqrtf((float)size);
-    float *scores = scratch((h->positions + 4) * sizeof *scores);
-    for (size_t row = 0; row < a->rows; row++) {
-        const float *query = a->queries + row * a->heads * size + head * size;
-        float *output = a->output + row * a->heads * size + head * size;
-        size_t seen = a->visible + row, at = 0;
-        for (size_t s = 0; s < a->segment_count && at < seen; s++) {
-            const float *keys = a->segments[s].keys + start;
-            size_t count = a->segments[s].count < seen - at ? a->segments[s].count : seen - at;
-            size_t k = 0;
-            for (; k + 4 <= count; k += 4) NAME(score)(4, size, query, keys + k * width, width, scale, scores + at + k);
-            for (; k < count; k++) NAME(score)(1, size, query, keys + k * width, width, scale, scores + at + k);
-            at += count;
-        }
-        NAME(softmax_row)(scores, seen, seen);
-        memset(output, 0, size * sizeof *output);
-        at = 0;
-        for (size_t s = 0; s < a->segment_count && at < seen; s++) {
-            const float *values = a->segments[s].values + start;
-            size_t count = a->segments[s].count < seen - at ? a->segments[s].count : seen - at;
-            size_t i = 0;
-            for (; i + 8 * LANES <= size; i += 8 * LANES) NAME(mix)(8, count, scores + at, values + i, width, output + i);
-            for (; i + LANES <= size; i += LANES) NAME(mix)(1, count, scores + at, values + i, width, output + i);
-            for (; i < size; i++) {
-                for (size_t k = 0; k < count; k++) output[i] += scores[at + k] * values[k * width + i];
-            }
-            at += count;
-        }
-    }
-    free(scores);
+/// Scores of one row for positions `from..<to` of a segment, whose first position has `scores[0]`.
+TARGET static void NAME(score_row)(
+    const struct group *g, size_t start, const float *query, const ckernels_segment *segment, size_t from, size_t to,
+    float *scores
+) {
+    size_t width = g->kv_heads * g->size, k = from;
+    float scale = 1 / sqrtf((float)g->size);
+    const float *keys = segment->keys + start;
+    for (; k + 4 <= to; k += 4) NAME(score)(4, g->size, query, keys + k * width, width, scale, scores + k);
+    for (; k < to; k++) NAME(score)(1, g->size, query, keys + k * width, width, scale, scores + k);
 }
 
-/// Keys as `[block of LANES positions][column][LANES]`: LANES scores grow in one vector. After the last position, zeros.
-TARGET static void NAME(pack_keys)(const struct heads *h, size_t start, float *packed) {
-    const ckernels_attention *a = h->attention;
-    size_t width = a->kv_heads * a->size, at = 0;
-    for (size_t s = 0; s < a->segment_count; s++) {
-        for (size_t k = 0; k < a->segments[s].count && at < h->positions; k++, at++) {
-            const float *key = a->segments[s].keys + k * width + start;
-            float *to = packed + at / LANES * a->size * LANES + at % LANES;
-            for (size_t i = 0; i < a->size; i++) to[i * LANES] = key[i];
-        }
-    }
-    for (; at % (4 * LANES) != 0; at++) {
-        float *to = packed + at / LANES * a->size * LANES + at % LANES;
-        for (size_t i = 0; i < a->size; i++) to[i * LANES] = 0;
+/// Adds the weighed values of positions `from..<to` of a segment to one row's output.
+TARGET static void NAME(mix_row)(
+    const struct group *g, size_t start, const float *weights, const ckernels_segment *segment, size_t from, size_t to,
+    float *output
+) {
+    if (from >= to) return;
+    size_t width = g->kv_heads * g->size, size = g->size, i = 0;
+    const float *values = segment->values + from * width + start;
+    weights += from;
+    for (; i + 8 * LANES <= size; i += 8 * LANES) NAME(mix)(8, to - from, weights, values + i, width, output + i);
+    for (; i + LANES <= size; i += LANES) NAME(mix)(1, to - from, weights, values + i, width, output + i);
+    for (; i < size; i++) {
+        for (size_t k = 0; k < to - from; k++) output[i] += weights[k] * values[k * width + i];
     }
 }
 
-/// Values as `[position][size]`.
-TARGET static void NAME(pack_values)(const struct heads *h, size_t start, float *packed) {
-    const ckernels_attention *a = h->attention;
-    size_t width = a->kv_heads * a->size, at = 0;
-    for (size_t s = 0; s < a->segment_count; s++) {
-        for (size_t k = 0; k < a->segments[s].count && at < h->positions; k++, at++) {
-            memcpy(packed + at * a->size, a->segments[s].values + k * width + start, a->size * sizeof *packed);
+/// One head of sequences of few rows: tile by tile, so that the keys and values they share come from memory once.
+TARGET static void NAME(few_rows)(const struct group *g, size_t head, size_t stride, float *scores) {
+    size_t size = g->size, width = g->heads * size, start = head / (g->heads / g->kv_heads) * size;
+    size_t longest = 0;
+    for (size_t s = 0; s < g->count; s++) {
+        if (g->sequences[s].rows <= FEW_ROWS && g->sequences[s].segments->count > longest) {
+            longest = g->sequences[s].segments->count;
         }
+    }
+#define FOR_EACH_ROW(body) \
+    for (size_t s = 0, at = 0; s < g->count; s++) { \
+        const ckernels_sequence *q = &g->sequences[s]; \
+        for (size_t r = 0; q->rows <= FEW_ROWS && r < q->rows; r++, at++) { \
+            const float *query = q->queries + r * width + head * size; \
+            float *output = q->output + r * width + head * size, *row = scores + at * stride; \
+            size_t seen = q->visible + r; \
+            (void)query, (void)output; \
+            body \
+        } \
+    }
+    for (size_t tile = 0; tile < longest; tile += TILE) {
+        FOR_EACH_ROW(NAME(score_row)(
+            g, start, query, q->segments, tile, least(tile + TILE, least(seen, q->segments->count)), row);)
+    }
+    FOR_EACH_ROW(
+        size_t first = q->segments->count;
+        for (size_t n = 1; n < q->segment_count && first < seen; first += q->segments[n++].count) {
+            NAME(score_row)(
+                g, start, query, q->segments + n, 0, least(seen - first, q->segments[n].count), row + first);
+        }
+        NAME(softmax_row)(row, seen, seen);
+        memset(output, 0, size * sizeof *output);)
+    for (size_t tile = 0; tile < longest; tile += TILE) {
+        FOR_EACH_ROW(NAME(mix_row)(
+            g, start, row, q->segments, tile, least(tile + TILE, least(seen, q->segments->count)), output);)
+    }
+    FOR_EACH_ROW(
+        size_t first = q->segments->count;
+        for (size_t n = 1; n < q->segment_count && first < seen; first += q->segments[n++].count) {
+            NAME(mix_row)(
+                g, start, row + first, q->segments + n, 0, least(seen - first, q->segments[n].count), output);
+        })
+#undef FOR_EACH_ROW
+}
+
+/// Keys of one head as `[block of LANES positions][column][LANES]`, so that LANES scores grow in one vector, with zeros
+/// after the last position; and values as `[position][size]`.
+TARGET static void NAME(pack)(
+    const struct group *g, size_t start, const ckernels_segment *segment, size_t count, float *keys, float *values
+) {
+    size_t width = g->kv_heads * g->size, size = g->size, k = 0;
+    for (; k < count; k++) {
+        const float *key = segment->keys + k * width + start;
+        float *to = keys + k / LANES * size * LANES + k % LANES;
+        for (size_t i = 0; i < size; i++) to[i * LANES] = key[i];
+        memcpy(values + k * size, segment->values + k * width + start, size * sizeof *values);
+    }
+    for (; k % (4 * LANES) != 0; k++) {
+        float *to = keys + k / LANES * size * LANES + k % LANES;
+        for (size_t i = 0; i < size; i++) to[i * LANES] = 0;
     }
 }
 
@@ -136,13 +164,18 @@ BODY TARGET void NAME(score_block)(
     }
 }
 
-/// Mixed values of `R` rows in `C` (4 or 1) times LANES columns.
+/// Adds the mixed values of `R` rows in `C` (4 or 1) times LANES columns.
 BODY TARGET void NAME(mix_block)(
     int R, int C, size_t count, size_t size, const float *weights, size_t stride, const float *values, float *output,
     size_t width
 ) {
 #pragma clang fp contract(fast)
-    VEC sums[MAX_ROWS][4] = {};
+    VEC sums[MAX_ROWS][4];
+#pragma unroll
+    for (int r = 0; r < R; r++) {
+#pragma unroll
+        for (int c = 0; c < C; c++) sums[r][c] = NAME(load)(output + (size_t)r * width + c * LANES);
+    }
     for (size_t k = 0; k < count; k++) {
         VEC columns[4];
 #pragma unroll
@@ -167,61 +200,115 @@ BODY TARGET void NAME(mix_block)(
 #define ROW_CASES CASE(1) CASE(2)
 #endif
 
-TARGET static void NAME(many_rows)(const struct heads *h, size_t head) {
-    const ckernels_attention *a = h->attention;
-    size_t size = a->size, width = a->heads * size, start = head / (a->heads / a->kv_heads) * size;
-    size_t padded = (h->positions + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
-    float *keys = scratch(padded * size * sizeof *keys);
-    float *values = scratch(padded * size * sizeof *values);
-    float *scores = scratch(MAX_ROWS * padded * sizeof *scores);
-    NAME(pack_keys)(h, start, keys);
-    NAME(pack_values)(h, start, values);
+/// Where a segment's keys and values have been laid out.
+struct NAME(panel) {
+    size_t first, count;
+    const float *keys, *values;
+};
+
+/// One head of up to MAX_ROWS rows of a sequence, over panels that follow each other.
+TARGET static void NAME(row_block)(
+    const struct group *g, size_t head, const ckernels_sequence *q, size_t first, const struct NAME(panel) *panels,
+    size_t panel_count, float *scores, size_t stride
+) {
+    size_t size = g->size, width = g->heads * size, count = least(q->rows - first, MAX_ROWS);
+    size_t seen = q->visible + first + count - 1;
+    const float *queries = q->queries + first * width + head * size;
+    float *output = q->output + first * width + head * size;
     float scale = 1 / sqrtf((float)size);
-    for (size_t first = 0; first < a->rows; first += MAX_ROWS) {
-        size_t count = a->rows - first < MAX_ROWS ? a->rows - first : MAX_ROWS;
-        size_t seen = a->visible + first + count - 1;
-        const float *queries = a->queries + first * width + head * size;
-        float *output = a->output + first * width + head * size;
-        for (size_t at = 0; at < seen; at += 4 * LANES) {
+    // A block's scores beyond its panel are overwritten by the next panel's, or lie beyond what a row sees.
+    for (size_t n = 0; n < panel_count; n++) {
+        for (size_t at = 0; at < panels[n].count && panels[n].first + at < seen; at += 4 * LANES) {
+            const float *keys = panels[n].keys + at * size;
+            float *block = scores + panels[n].first + at;
 #define CASE(R) \
-    case R: NAME(score_block)(R, size, queries, width, keys + at * size, scale, scores + at, padded); break;
+    case R: NAME(score_block)(R, size, queries, width, keys, scale, block, stride); break;
             switch (count) { ROW_CASES }
 #undef CASE
         }
-        // What no row of these sees is neither weighed nor mixed; what the last one alone sees weighs 0 in the others.
-        for (size_t r = 0; r < count; r++) NAME(softmax_row)(scores + r * padded, a->visible + first + r, seen);
-        size_t i = 0;
+    }
+    // What no row of these sees is neither weighed nor mixed; what the last one alone sees weighs 0 in the others.
+    for (size_t r = 0; r < count; r++) {
+        NAME(softmax_row)(scores + r * stride, q->visible + first + r, seen);
+        memset(output + r * width, 0, size * sizeof *output);
+    }
+    for (size_t n = 0; n < panel_count && panels[n].first < seen; n++) {
+        size_t mixed = least(panels[n].count, seen - panels[n].first), i = 0;
+        const float *weights = scores + panels[n].first, *values = panels[n].values;
         for (; i + 4 * LANES <= size; i += 4 * LANES) {
 #define CASE(R) \
-    case R: NAME(mix_block)(R, 4, seen, size, scores, padded, values + i, output + i, width); break;
+    case R: NAME(mix_block)(R, 4, mixed, size, weights, stride, values + i, output + i, width); break;
             switch (count) { ROW_CASES }
 #undef CASE
         }
         for (; i + LANES <= size; i += LANES) {
 #define CASE(R) \
-    case R: NAME(mix_block)(R, 1, seen, size, scores, padded, values + i, output + i, width); break;
+    case R: NAME(mix_block)(R, 1, mixed, size, weights, stride, values + i, output + i, width); break;
             switch (count) { ROW_CASES }
 #undef CASE
         }
         for (; i < size; i++) {
             for (size_t r = 0; r < count; r++) {
-                float sum = 0;
-                for (size_t k = 0; k < seen; k++) sum += scores[r * padded + k] * values[k * size + i];
-                output[r * width + i] = sum;
+                for (size_t k = 0; k < mixed; k++) output[r * width + i] += weights[r * stride + k] * values[k * size + i];
             }
+        }
+    }
+}
+
+/// One head of sequences of many rows: the segment that all begin with is laid out once.
+TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t stride, float *scores) {
+    size_t size = g->size, start = head / (g->heads / g->kv_heads) * size;
+    size_t shared = 0, own = 0, most = 1;
+    for (size_t s = 0; s < g->count; s++) {
+        const ckernels_sequence *q = &g->sequences[s];
+        if (q->rows <= FEW_ROWS) continue;
+        size_t rest = 0;
+        for (size_t n = 1; n < q->segment_count; n++) rest += q->segments[n].count + 4 * LANES;
+        shared = q->segments->count > shared ? q->segments->count : shared;
+        own = rest > own ? rest : own;
+        most = q->segment_count > most ? q->segment_count : most;
+    }
+    if (shared == 0) return;
+    size_t padded = (shared + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
+    float *keys = scratch((padded + own) * size * sizeof *keys);
+    float *values = scratch((padded + own) * size * sizeof *values);
+    struct NAME(panel) *panels = scratch(most * sizeof *panels);
+    const ckernels_segment longest = {g->sequences->segments->keys, g->sequences->segments->values, shared};
+    NAME(pack)(g, start, &longest, shared, keys, values);
+    for (size_t s = 0; s < g->count; s++) {
+        const ckernels_sequence *q = &g->sequences[s];
+        if (q->rows <= FEW_ROWS) continue;
+        panels[0] = (struct NAME(panel)){0, q->segments->count, keys, values};
+        size_t first = q->segments->count, room = padded;
+        for (size_t n = 1; n < q->segment_count; n++) {
+            size_t count = q->segments[n].count;
+            panels[n] = (struct NAME(panel)){first, count, keys + room * size, values + room * size};
+            NAME(pack)(g, start, q->segments + n, count, keys + room * size, values + room * size);
+            first += count;
+            room += (count + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
+        }
+        for (size_t row = 0; row < q->rows; row += MAX_ROWS) {
+            NAME(row_block)(g, head, q, row, panels, q->segment_count, scores, stride);
         }
     }
     free(keys);
     free(values);
-    free(scores);
+    free(panels);
 }
 
-TARGET static void NAME(head)(const struct heads *h, size_t head) {
-    if (h->attention->rows > FEW_ROWS) {
-        NAME(many_rows)(h, head);
-    } else {
-        NAME(few_rows)(h, head);
+TARGET static void NAME(head)(const struct group *g, size_t head) {
+    size_t rows = MAX_ROWS, stride = 0, few = 0;
+    for (size_t s = 0; s < g->count; s++) {
+        if (g->sequences[s].rows <= FEW_ROWS) few += g->sequences[s].rows;
+        if (positions(&g->sequences[s]) > stride) stride = positions(&g->sequences[s]);
     }
+    if (few > rows) rows = few;
+    // Whole blocks of scores, also of a panel that begins anywhere.
+    stride += 4 * LANES;
+    float *scores = scratch(rows * stride * sizeof *scores);
+    if (few > 0) NAME(few_rows)(g, head, stride, scores);
+    NAME(many_rows)(g, head, stride, scores);
+    free(scores);
 }
 
 #undef ROW_CASES

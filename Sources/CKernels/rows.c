@@ -7,6 +7,9 @@
 // processor: measured 19-20 GB/s a thread against 11 with one row of weights at a time (docs/numerics.md).
 
 
+/// Elements: how far before their use weights are fetched.
+enum { AHEAD = 256 };
+
 struct product {
     ckernels_level level;
     size_t rows, outputs, inner, ldx, ldy, chunk;

@@ -9,22 +9,22 @@
 typedef uint16_t HALVES __attribute__((vector_size(2 * LANES)));
 typedef uint32_t WORDS __attribute__((vector_size(4 * LANES)));
 
-/// `R` rows of activations by `O` rows of weights, both constants where this is compiled. Each sum is LANES partial sums
+/// `R` rows of activations by `O` rows of weights, `step` outputs apart; `R` and `O` are constants where this is compiled. Each sum is LANES partial sums
 /// over `k`, added by halves, then what is left of the row: the same for every `R` and `O`.
 BODY TARGET void NAME(block)(
-    int R, int O, const struct product *p, const float *x, const uint16_t *w, float *y
+    int R, int O, const struct product *p, const float *x, const uint16_t *w, float *y, size_t step
 ) {
 #pragma clang fp contract(fast)
     VEC sums[MAX_ROWS][4] = {};
-    size_t inner = p->inner, k = 0;
+    size_t inner = p->inner, apart = step * inner, k = 0;
     for (; k + LANES <= inner; k += LANES) {
         VEC weights[4];
 #pragma unroll
         for (int o = 0; o < O; o++) {
             HALVES halves;
-            memcpy(&halves, w + (size_t)o * inner + k, sizeof halves);
+            memcpy(&halves, w + (size_t)o * apart + k, sizeof halves);
             weights[o] = (VEC)(__builtin_convertvector(halves, WORDS) << 16);
-            __builtin_prefetch(w + (size_t)o * inner + k + 512, 0, 3);
+            __builtin_prefetch(w + (size_t)o * apart + k + AHEAD, 0, 3);
         }
 #pragma unroll
         for (int r = 0; r < R; r++) {
@@ -39,17 +39,17 @@ BODY TARGET void NAME(block)(
 #pragma unroll
         for (int o = 0; o < O; o++) {
             float sum = NAME(sum)(sums[r][o]);
-            for (size_t rest = k; rest < inner; rest++) sum += x[(size_t)r * p->ldx + rest] * widen(w[(size_t)o * inner + rest]);
-            y[(size_t)r * p->ldy + o] = sum;
+            for (size_t rest = k; rest < inner; rest++) sum += x[(size_t)r * p->ldx + rest] * widen(w[(size_t)o * apart + rest]);
+            y[(size_t)r * p->ldy + (size_t)o * step] = sum;
         }
     }
 }
 
 #define CASE(R, O) \
-    case R: NAME(block)(R, O, p, x, w, y); break;
+    case R: NAME(block)(R, O, p, x, w, y, step); break;
 
-/// `O` (4 or 1) outputs of all rows, as many rows at a time as there are registers for; the weights stay in the cache.
-BODY TARGET void NAME(rows)(int O, const struct product *p, size_t output) {
+/// `O` (4 or 1) outputs of all rows, `step` apart, as many rows at a time as there are registers for; the weights stay in the cache.
+BODY TARGET void NAME(rows)(int O, const struct product *p, size_t output, size_t step) {
     size_t groups = (p->rows + MAX_ROWS - 1) / MAX_ROWS;
     size_t first = 0;
     for (size_t group = 0; group < groups; group++) {
@@ -71,10 +71,12 @@ BODY TARGET void NAME(rows)(int O, const struct product *p, size_t output) {
     }
 }
 
+/// Outputs are taken four at a time from four quarters of the range: so the weights are read as four long streams, which
+/// the processor fetches ahead, and not as rows that end before it has noticed them.
 TARGET static void NAME(outputs)(const struct product *p, size_t first, size_t last) {
-    size_t output = first;
-    for (; output + 4 <= last; output += 4) NAME(rows)(4, p, output);
-    for (; output < last; output++) NAME(rows)(1, p, output);
+    size_t quarter = (last - first) / 4;
+    for (size_t output = 0; output < quarter; output++) NAME(rows)(4, p, first + output, quarter);
+    for (size_t output = first + 4 * quarter; output < last; output++) NAME(rows)(1, p, output, 1);
 }
 
 #undef CASE

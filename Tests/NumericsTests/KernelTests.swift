@@ -125,11 +125,11 @@ import Testing
                         segments.withUnsafeBufferPointer { segments in
                             queries.withUnsafeBufferPointer { queries in
                                 output.withUnsafeMutableBufferPointer { output in
-                                    var attention = ckernels_attention(
-                                        rows: rows, heads: heads, kv_heads: 1, size: size, visible: before + 1,
-                                        queries: queries.baseAddress, segments: segments.baseAddress,
-                                        segment_count: 2, output: output.baseAddress)
-                                    ckernels_attend(level, &attention)
+                                    var sequence = ckernels_sequence(
+                                        rows: rows, visible: before + 1, queries: queries.baseAddress,
+                                        output: output.baseAddress, segments: segments.baseAddress,
+                                        segment_count: 2)
+                                    ckernels_attend(level, heads, 1, size, 1, &sequence)
                                 }
                             }
                         }

@@ -66,7 +66,7 @@ void ckernels_rotate(
 /// a row of nothing else gets zeros. The sum runs over the visible elements only.
 void ckernels_softmax(ckernels_level level, size_t rows, size_t columns, size_t visible, float *x);
 
-// Attention of one sequence: every head of some rows over the keys that they see, without a matrix of weights.
+// Attention of several sequences: every head of their rows over the keys that they see, without a matrix of weights.
 
 /// Consecutive positions of keys and values, `[count, kv_heads * size]`.
 typedef struct ckernels_segment {
@@ -74,18 +74,19 @@ typedef struct ckernels_segment {
     size_t count;
 } ckernels_segment;
 
-typedef struct ckernels_attention {
-    /// `heads` is a multiple of `kv_heads`; consecutive heads share one.
-    size_t rows, heads, kv_heads, size;
-    /// Row `r` sees the first `visible + r` of all segments' positions, of which there are at least as many.
-    size_t visible;
+/// Rows of one sequence. Row `r` sees the first `visible + r` positions of its segments; the last row sees all.
+typedef struct ckernels_sequence {
+    size_t rows, visible;
     /// `[rows, heads * size]`, as `output`.
     const float *queries;
+    float *output;
     const ckernels_segment *segments;
     size_t segment_count;
-    float *output;
-} ckernels_attention;
+} ckernels_sequence;
 
-void ckernels_attend(ckernels_level level, const ckernels_attention *attention);
+/// `heads` is a multiple of `kv_heads`; consecutive heads share one. Sequences that follow each other and begin with
+/// the same keys read them once. A row's bits depend on its own sequence alone.
+void ckernels_attend(
+    ckernels_level level, size_t heads, size_t kv_heads, size_t size, size_t count, const ckernels_sequence *sequences);
 
 #endif
