@@ -93,6 +93,13 @@ void ckernels_attend(
         }
     }
     struct attention attention = {level, groups};
-    ckernels_parallel(heads * group_count, &attention, one_head);
+    size_t work = 0;
+    for (size_t s = 0; s < count; s++) work += sequences[s].rows * positions(sequences + s) * heads * size;
+    // Less is done before another thread has woken.
+    if (work < 1 << 16) {
+        for (size_t index = 0; index < heads * group_count; index++) one_head(&attention, index);
+    } else {
+        ckernels_parallel(heads * group_count, &attention, one_head);
+    }
     free(groups);
 }

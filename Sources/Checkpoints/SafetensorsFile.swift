@@ -94,19 +94,7 @@ package struct SafetensorsFile: Sendable {
         try withBytes(of: name) { tensor, bytes in
             // The header's check: a shape that is there has a size.
             let count = tensor.sizes?.elements ?? 0
-            var isFloat = true
-            let values = [Float](unsafeUninitializedCapacity: count) { target, initialized in
-                let room = UnsafeMutableBufferPointer(rebasing: target.prefix(count))
-                if tensor.type == .float64 {
-                    for position in 0..<count {
-                        room[position] = Float(bytes.loadUnaligned(fromByteOffset: position * 8, as: Double.self))
-                    }
-                } else {
-                    isFloat = FloatConversion.widen(bytes, as: tensor.type, into: room)
-                }
-                initialized = isFloat ? count : 0
-            }
-            guard isFloat else {
+            guard let values = FloatConversion.floats(bytes, as: tensor.type, count: count) else {
                 throw CheckpointError(
                     file: path, subject: name, "its elements are \(tensor.type.rawValue), no F16, BF16, F32 or F64")
             }

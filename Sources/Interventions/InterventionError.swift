@@ -25,6 +25,7 @@ package struct InterventionError: Error, Sendable, Equatable, CustomStringConver
         case unknownPreset = "unknown_preset"
         case promptTooLong = "prompt_too_long"
         case imageCountMismatch = "image_count_mismatch"
+        case invalidPrompt = "invalid_prompt"
     }
 
     package let code: Code

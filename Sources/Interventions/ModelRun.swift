@@ -17,9 +17,7 @@ package struct RunOutcome: Sendable {
 
 /// Runs a model on prompts, with interventions in force from the first layer to the last generated token.
 ///
-/// Every variant is computed from its first token. The pass below already runs over rows on top of a
-/// cached prefix (``Decoder/forward(_:cache:hooks:)``), which is where a planner that shares prefixes
-/// between variants will enter.
+/// Everything is computed from the first token on; ``Sweep`` computes many variants of a prompt over its clean run.
 package struct ModelRun {
     package let model: VisionLanguageModel
     /// Called at every layer boundary; throwing abandons the run.
@@ -110,7 +108,8 @@ package struct ModelRun {
         return states
     }
 
-    private func measured(_ asked: ResolvedMeasurements, by hooks: RunHooks) throws -> MeasuredStates {
+    /// What was asked to be measured, from what the hooks saw.
+    func measured(_ asked: ResolvedMeasurements, by hooks: RunHooks) throws -> MeasuredStates {
         let lens = LogitLens(model, boundary: boundary)
         let states = hooks.states.states
         return MeasuredStates(
@@ -127,52 +126,31 @@ package struct ModelRun {
             })
     }
 
-    private func distribution(after states: Matrix) -> NextTokenDistribution {
-        var last = Matrix(rows: 1, columns: states.columns)
-        last.setRow(0, states.row(states.rows - 1))
-        return NextTokenDistribution(logits: model.decoder.logits(last).elements)
+    /// After the last of some rows.
+    func distribution(after states: Matrix) -> NextTokenDistribution {
+        NextTokenDistribution(logits: model.decoder.logits(states.rows(states.rows - 1..<states.rows)).elements)
+    }
+
+    /// After each of some final-normed rows, `[1, hidden]`, through the head together; each comes out as it does alone.
+    func distributions(of rows: [Matrix]) -> [NextTokenDistribution] {
+        guard let first = rows.first else { return [] }
+        let stacked = Matrix(rows: rows.count, columns: first.columns, elements: rows.flatMap(\.elements))
+        let logits = model.decoder.logits(stacked, rows: .tiled)
+        return rows.indices.map { NextTokenDistribution(logits: Array(logits.row($0))) }
     }
 
     private func generate(
         _ options: GenerationOptions, after first: NextTokenDistribution, cache: inout KVCache, hooks: RunHooks,
         onToken: (GeneratedToken) -> Void
     ) throws -> Generation {
-        var sampler = Sampler(options)
+        var continuation = Continuation(options, on: model)
         var distribution = first
-        var tokens: [GeneratedToken] = []
-        var reason = Generation.FinishReason.length
-        while tokens.count < options.maximumTokens {
-            let id = sampler.next(distribution)
-            if !options.ignoresStopTokens, model.stopTokenIDs.contains(id) {
-                reason = .stop
-                break
-            }
-            let token = GeneratedToken(
-                token: probability(of: id, in: distribution),
-                top: distribution.top(options.topLogprobs).map { probability(of: $0.id, in: distribution) })
-            tokens.append(token)
+        while !continuation.hasEnded, let token = continuation.append(after: distribution, length: cache.count) {
             onToken(token)
-            guard tokens.count < options.maximumTokens, cache.count < model.decoder.configuration.maximumPositions
-            else { break }
-            let states = try model.decoder.forward(model.decoder.embed([id]), cache: &cache, hooks: hooks)
+            if continuation.hasEnded { break }
+            let states = try model.decoder.forward(model.decoder.embed([token.token.id]), cache: &cache, hooks: hooks)
             distribution = self.distribution(after: states)
         }
-        let text = model.text(of: tokens.map(\.token.id), skippingSpecialTokens: true)
-        return Generation(tokens: tokens, finishReason: reason, text: text.trimmingWhitespace)
-    }
-
-    private func probability(of id: Int, in distribution: NextTokenDistribution) -> TokenProbability {
-        TokenProbability(
-            id: id, text: model.text(of: [id]),
-            logprob: distribution.logProbability(of: id))
-    }
-}
-
-extension String {
-    /// The text without white space at either end.
-    var trimmingWhitespace: String {
-        guard let start = firstIndex(where: { !$0.isWhitespace }), let end = lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return String(self[start...end])
+        return continuation.generation
     }
 }

@@ -29,10 +29,11 @@ package struct SourceStates {
     /// - Parameters:
     ///   - states: the stored states that the variants name (``PreparedInterventions/states``), as they were described
     ///     when the variants were prepared.
+    ///   - cleanRuns: where clean sources are looked for before they are run.
     ///   - prompt: makes the prompt of a source run, picture included.
     package init(
         for variants: [PreparedInterventions], run: ModelRun, states: [String: StateTensor] = [:],
-        prompt: (PromptContext) throws -> Prompt
+        cleanRuns: CleanRunCache? = nil, prompt: (PromptContext) throws -> Prompt
     ) throws {
         stored = states
         for variant in variants {
@@ -48,9 +49,18 @@ package struct SourceStates {
         for at in runs.indices {
             let source = runs[at].source
             runs[at].order = runs[at].positions.sorted()
-            let inner = try SourceStates(for: [source.interventions], run: run, states: states, prompt: prompt)
+            let recording = StateRecording(sites: runs[at].sites, positions: runs[at].order)
+            if let cleanRuns, source.interventions.isEmpty {
+                let prompt = try prompt(source.context)
+                runs[at].states = try cleanRuns.run(
+                    prompt, keeping: .holding(recording, tokens: prompt.layout.tokens), by: run
+                ).states(at: recording)
+                continue
+            }
+            let inner = try SourceStates(
+                for: [source.interventions], run: run, states: states, cleanRuns: cleanRuns, prompt: prompt)
             runs[at].states = try run.states(
-                at: StateRecording(sites: runs[at].sites, positions: runs[at].order), of: try prompt(source.context),
+                at: recording, of: try prompt(source.context),
                 under: source.interventions.resolved, sourceStates: inner.states(for: source.interventions))
         }
     }

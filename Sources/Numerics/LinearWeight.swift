@@ -32,8 +32,8 @@ extension LinearWeight {
     /// Products of bfloat16 weights with at most this many rows of activations read the weights once at memory speed and
     /// leave the activations in float32; from the next row on oneDNN is faster, which rounds them to bfloat16.
     ///
-    /// Fixed, because a row's low bits differ on the two sides of it: how rows are stacked follows from a job's
-    /// specification, so the same job meets the same products (docs/numerics.md has the measurements).
+    /// Fixed, because a row's low bits differ on the two sides of it: how many rows a product has follows from the request
+    /// alone, so the same request meets the same products (docs/numerics.md has the measurements).
     package static let fewRows = 8
 }
 
@@ -42,14 +42,14 @@ extension Matrix {
     ///
     /// - Parameter weight: `[out, in]`; `self` is `[rows, in]`.
     /// - Returns: `[rows, out]`.
-    package func multiplied(byTransposed weight: LinearWeight) -> Matrix {
+    package func multiplied(byTransposed weight: LinearWeight, rows grouping: ProductRows = .together) -> Matrix {
         switch weight {
-        case .float32(let weight): multiplied(byTransposed: weight)
-        case .bfloat16(let weight): multiplied(byTransposed: weight)
+        case .float32(let weight): multiplied(byTransposed: weight, rows: grouping)
+        case .bfloat16(let weight): multiplied(byTransposed: weight, grouping)
         }
     }
 
-    private func multiplied(byTransposed weight: BFloat16Matrix) -> Matrix {
+    private func multiplied(byTransposed weight: BFloat16Matrix, _ grouping: ProductRows) -> Matrix {
         precondition(columns == weight.columns, "shapes differ")
         let (rows, inner, outputs) = (rows, columns, weight.rows)
         let elements = [Float](unsafeUninitializedCapacity: rows * outputs) { result, count in
@@ -59,7 +59,7 @@ extension Matrix {
                 // rows * outputs, all of which either product writes. `weight` is alive until this returns.
                 guard let states = states.baseAddress, let result = result.baseAddress else { return }
                 let isDone =
-                    rows > LinearWeight.fewRows
+                    grouping == .together && rows > LinearWeight.fewRows
                     && OneDNN.multiply(
                         states, by: weight.start, into: result, rows: rows, outputs: outputs, inner: inner)
                 if !isDone {

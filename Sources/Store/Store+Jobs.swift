@@ -101,7 +101,8 @@ extension Store {
         try await read { try String.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
     }
 
-    /// Asks for a job's end: a queued one ends `cancelled` at once, a running one becomes `cancelling`.
+    /// Asks for a job's end: one that nobody runs ends `cancelled` at once, whether it is queued or was begun by a process
+    /// that is gone; one that a worker has becomes `cancelling`.
     ///
     /// Asking twice changes nothing.
     ///
@@ -110,11 +111,16 @@ extension Store {
         let moment = clock()
         return try await write { database in
             let job = try JobRecord.fetch(id, database)
-            let next = try job.status(after: .requestCancel)
+            var next = try job.status(after: .requestCancel)
+            let isLeased = try Bool.fetchOne(
+                database, sql: "SELECT lease_expires_at IS NOT NULL FROM jobs WHERE id = ?", arguments: [id])
+            if isLeased != true, !next.isEnded, let ended = next.after(.cancel) { next = ended }
             if next != job.status {
                 try database.execute(
-                    sql: "UPDATE jobs SET status = ?, ended_at = ? WHERE id = ?",
-                    arguments: [next.rawValue, next.isEnded ? moment.text : nil, id])
+                    sql: """
+                        UPDATE jobs SET status = ?, ended_at = ?, lease_owner = iif(?, NULL, lease_owner) WHERE id = ?
+                        """,
+                    arguments: [next.rawValue, next.isEnded ? moment.text : nil, next.isEnded, id])
                 try EventRecord.append(.state, of: id, at: moment, database)
             }
             return try JobRecord.fetch(id, database)

@@ -36,7 +36,7 @@ package final class Store: Sendable {
     let stateFiles: StateFiles
     // In this order: the connections close, with a last checkpoint, before the next process may open.
     private let pool: DatabasePool
-    private let lock: DatabaseLock?
+    let lock: DatabaseLock?
 
     /// Opens the database at `path`.
     ///

@@ -19,6 +19,19 @@ import Testing
         #expect(product == states.multiplied(byTransposed: .float32(weight)))
     }
 
+    @Test("a tiled product's row has the bits that it has alone, below the threshold and above it")
+    func tiled() {
+        let weight = LinearWeight.bfloat16(BFloat16Matrix(rounding: Numbers.matrix(70, 333, seed: 45)))
+        let states = Numbers.matrix(40, 333, seed: 46)
+        for count in [1, 7, LinearWeight.fewRows, LinearWeight.fewRows + 1, 40] {
+            let product = states.rows(0..<count).multiplied(byTransposed: weight, rows: .tiled)
+            for row in 0..<count {
+                let alone = states.rows(row..<row + 1).multiplied(byTransposed: weight, rows: .tiled)
+                #expect(alone.elements == Array(product.row(row)))
+            }
+        }
+    }
+
     @Test("the error of a product is that of rounding its operands", arguments: [3, 40])
     func error(rows: Int) {
         let (weight, states) = (Numbers.matrix(50, 700, seed: 43), Numbers.matrix(rows, 700, seed: 44))

@@ -37,6 +37,26 @@ import Testing
         for (x, y) in zip(sum.elements, product.elements) { #expect(abs(x - (2 * y + 5)) < 1e-5) }
     }
 
+    @Test(
+        "a row in tiles comes out alike wherever it stands and whatever stands beside it",
+        arguments: [[24, 24], [64, 64], [65, 127], [192, 512], [333, 96]])
+    func tiles(shape: [Int]) {
+        let (outputs, inner) = (shape[0], shape[1])
+        let weight = Numbers.matrix(outputs, inner, seed: 3)
+        let row = Numbers.matrix(1, inner, seed: 4)
+        let alone = row.multiplied(byTransposed: weight, rows: .tiled)
+        for rows in [2, 7, 16, 37] {
+            for place in [0, rows / 2, rows - 1] {
+                var stack = Numbers.matrix(rows, inner, seed: UInt64(rows))
+                stack.setRow(place, row.elements)
+                let product = stack.multiplied(byTransposed: weight, rows: .tiled)
+                #expect(product.rows(place..<place + 1) == alone)
+                let together = stack.multiplied(byTransposed: weight)
+                for (x, y) in zip(product.elements, together.elements) { #expect(abs(x - y) < 1e-4) }
+            }
+        }
+    }
+
     @Test("attention of a head reads and writes its own columns, for keys in one piece and in two", arguments: [5, 2])
     func heads(cut: Int) {
         let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 3)

@@ -21,6 +21,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
     case unknownState = "unknown_state"
+    case unknownResult = "unknown_result"
 
     // It is understood, but cannot be done.
     case invalidValue = "invalid_value"
@@ -47,6 +48,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownPreset = "unknown_preset"
     case promptTooLong = "prompt_too_long"
     case imageCountMismatch = "image_count_mismatch"
+    case cannotReplay = "cannot_replay"
     case jobEnded = "job_ended"
     case malformedState = "malformed_state"
     case stateInUse = "state_in_use"
@@ -87,7 +89,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .badHeader, .badHost, .badFraming, .badChunk:
             .badRequest
         case .crossSite: .forbidden
-        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState: .notFound
+        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .headerTimeout, .contentTimeout: .requestTimeout
         case .jobEnded, .stateInUse: .conflict
@@ -101,7 +103,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
             .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
             .stateMismatch, .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong,
-            .imageCountMismatch, .malformedState:
+            .imageCountMismatch, .malformedState, .cannotReplay:
             .unprocessableContent
         case .queueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge

@@ -53,11 +53,16 @@ extension Measurements {
 extension Measurements.Capture {
     package init(_ field: JSONField) throws(JSONError) {
         let members = try field.object()
+        try self.init(members)
+        try members.finish()
+    }
+
+    /// Reads the members `site`, `layers`, `positions` and `pool`; the caller finishes them.
+    package init(_ members: JSONFields) throws(JSONError) {
         let site = try Site(try members.required("site"))
         let positions = try PositionExpression(try members.required("positions"))
         self.init(site: site, layers: try Measurements.layers(members), positions: positions)
         if let given = members.optional("pool") { pool = try Measurements.pooling(given, or: "none") }
-        try members.finish()
     }
 
     package var json: JSONValue {

@@ -4,7 +4,7 @@ extension Decoder {
     /// Advances the residual streams of all sequences through one layer.
     func advance(_ stack: inout RowStack, layer: Int, _ sequences: inout [SequenceRows]) throws {
         let weights = weights.layers[layer]
-        let extents = stack.extents
+        let (extents, products) = (stack.extents, stack.products)
         func visit(_ site: Site, _ state: inout Matrix) throws {
             for (sequence, extent) in zip(sequences, extents) where !extent.isEmpty {
                 guard let hooks = sequence.hooks, hooks.wants(site, layer: layer) else { continue }
@@ -24,13 +24,13 @@ extension Decoder {
         try visit(.residIn, &stack.states)
         var input = branchInput(stack.states, norm: weights.attentionNorm)
         try visit(.attnIn, &input)
-        var mixed = attend(input, extents, layer: layer, &sequences)
+        var mixed = attend(input, extents, products, layer: layer, &sequences)
         try visit(.headOut, &mixed)
-        var attention = mixed.multiplied(byTransposed: weights.output)
+        var attention = mixed.multiplied(byTransposed: weights.output, rows: products)
         try visit(.attnOut, &attention)
         stack.states += branchOutput(attention, norm: weights.attentionNorm)
 
-        var feedForward = feedForward(branchInput(stack.states, norm: weights.feedForwardNorm), weights)
+        var feedForward = feedForward(branchInput(stack.states, norm: weights.feedForwardNorm), weights, products)
         try visit(.mlpOut, &feedForward)
         stack.states += branchOutput(feedForward, norm: weights.feedForwardNorm)
         try visit(.residOut, &stack.states)
@@ -53,10 +53,10 @@ extension Decoder {
     }
 
     /// `down(silu(gate(x)) · up(x))`, `[rows, hidden]`.
-    private func feedForward(_ input: Matrix, _ weights: DecoderWeights.Layer) -> Matrix {
-        var gate = input.multiplied(byTransposed: weights.gate)
-        gate.gateWithSiLU(input.multiplied(byTransposed: weights.up))
-        return gate.multiplied(byTransposed: weights.down)
+    private func feedForward(_ input: Matrix, _ weights: DecoderWeights.Layer, _ products: ProductRows) -> Matrix {
+        var gate = input.multiplied(byTransposed: weights.gate, rows: products)
+        gate.gateWithSiLU(input.multiplied(byTransposed: weights.up, rows: products))
+        return gate.multiplied(byTransposed: weights.down, rows: products)
     }
 
     /// The attention of one layer up to the output projection: grouped queries, rotary positions, causal.
@@ -66,12 +66,13 @@ extension Decoder {
     ///   - extents: which rows are whose.
     /// - Returns: the heads' mixed values, `[rows, heads * headSize]`. The caches' layer is extended by the rows.
     private func attend(
-        _ input: Matrix, _ extents: [Range<Int>], layer: Int, _ sequences: inout [SequenceRows]
+        _ input: Matrix, _ extents: [Range<Int>], _ products: ProductRows, layer: Int,
+        _ sequences: inout [SequenceRows]
     ) -> Matrix {
         let weights = weights.layers[layer]
-        var queries = input.multiplied(byTransposed: weights.query)
-        var keys = input.multiplied(byTransposed: weights.key)
-        let values = input.multiplied(byTransposed: weights.value)
+        var queries = input.multiplied(byTransposed: weights.query, rows: products)
+        var keys = input.multiplied(byTransposed: weights.key, rows: products)
+        let values = input.multiplied(byTransposed: weights.value, rows: products)
         normalizeHeads(&queries, weights.queryNorm)
         normalizeHeads(&keys, weights.keyNorm)
         var output = Matrix(rows: input.rows, columns: configuration.queryWidth)

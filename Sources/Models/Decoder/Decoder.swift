@@ -61,18 +61,27 @@ package final class Decoder: Sendable {
             cache = sequences[0].cache
             cache.discardUncommitted()
         }
-        return try forward(&sequences)[0]
+        return try forward(&sequences, rows: .together, boundary: {})[0]
     }
 
     /// Advances the rows of several sequences together and adds them to their caches.
     ///
-    /// Each weight matrix is read once for all rows; attention is each sequence's own. The bits of a row may depend on
-    /// how many rows are stacked with it (docs/numerics.md).
+    /// Attention is each sequence's own, and products are made in tiles: what a sequence gives does not depend on which
+    /// others there are, to the last bit (docs/numerics.md).
     ///
+    /// - Parameter boundary: called before each layer and before the final norm, once for all sequences.
     /// - Returns: the final-normed states of each sequence's rows at the last layer, `[rows, hidden]`.
-    /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook throws. The caches may then hold
-    ///   rows of the first layers, which the next pass drops.
-    package func forward(_ sequences: inout [SequenceRows]) throws -> [Matrix] {
+    /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook or `boundary` throws. The caches may
+    ///   then hold rows of the first layers, which the next pass drops.
+    package func forward(
+        _ sequences: inout [SequenceRows], boundary: () throws -> Void = {}
+    ) throws -> [Matrix] {
+        try forward(&sequences, rows: .tiled, boundary: boundary)
+    }
+
+    private func forward(
+        _ sequences: inout [SequenceRows], rows grouping: ProductRows, boundary: () throws -> Void
+    ) throws -> [Matrix] {
         for index in sequences.indices {
             sequences[index].cache.discardUncommitted()
             precondition(sequences[index].fits(configuration), "rows, cache and decoder are of one shape")
@@ -83,12 +92,14 @@ package final class Decoder: Sendable {
                         + "this model takes \(configuration.maximumPositions)")
             }
         }
-        var stack = RowStack(sequences: sequences.count, hidden: configuration.hidden)
+        var stack = RowStack(sequences: sequences.count, hidden: configuration.hidden, products: grouping)
         for layer in 0..<configuration.layers {
+            try boundary()
             for sequence in sequences { try sequence.hooks?.willEnter(layer: layer) }
             stack.join(sequences, layer: layer)
             if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences) }
         }
+        try boundary()
         for sequence in sequences { try sequence.hooks?.willEnter(layer: configuration.layers) }
         let normed = finalNormalized(stack.states)
         var results: [Matrix] = []
@@ -110,8 +121,8 @@ package final class Decoder: Sendable {
     }
 
     /// Logits of final-normed rows, `[rows, vocabulary]`; masked ids at `-Float.greatestFiniteMagnitude`.
-    package func logits(_ states: Matrix) -> Matrix {
-        var logits = states.multiplied(byTransposed: weights.head)
+    package func logits(_ states: Matrix, rows grouping: ProductRows = .together) -> Matrix {
+        var logits = states.multiplied(byTransposed: weights.head, rows: grouping)
         for row in 0..<logits.rows {
             for id in maskedTokenIDs {
                 logits.elements[row * logits.columns + id] = -Float.greatestFiniteMagnitude

@@ -61,8 +61,10 @@ struct RowStack {
     var states: Matrix
     /// Each sequence's rows in the stack; empty for one that has not joined yet.
     private(set) var extents: [Range<Int>]
+    let products: ProductRows
 
-    init(sequences: Int, hidden: Int) {
+    init(sequences: Int, hidden: Int, products: ProductRows) {
+        self.products = products
         states = Matrix(rows: 0, columns: hidden)
         extents = Array(repeating: 0..<0, count: sequences)
     }
