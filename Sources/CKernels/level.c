@@ -1,5 +1,12 @@
 #include "CKernels.h"
 
+#include <malloc.h>
+
+void ckernels_keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 512 << 20);
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
+}
+
 ckernels_level ckernels_supported(void) {
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return CKERNELS_PLAIN;

@@ -11,6 +11,9 @@ package enum NumericKernels {
     /// The instruction set of the kernels that are narrowgate's own: `avx512_bf16`.
     package static var own: String { Kernels.name }
 
+    /// Readies the process for computing models: call it on the engine's thread, once.
+    package static func prepare() { Kernels.keepMemory() }
+
     /// Threads that a matrix product is spread over.
     package static var threads: Int { OpenBLAS.threads }
 }

@@ -19,6 +19,10 @@ package enum Kernels {
     /// How many threads share a product.
     package static var threads: Int { Int(ckernels_threads()) }
 
+    /// Keeps the memory of activations for the next layer, which makes a prefill a tenth faster. Process-wide; call it once,
+    /// before models are computed.
+    package static func keepMemory() { ckernels_keep_memory() }
+
     /// Calls `body` for every index below `count`, on all threads, in no order, and returns when all are done.
     ///
     /// The calls run at the same time, so `body` writes only what belongs to its index.

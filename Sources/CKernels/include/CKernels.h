@@ -30,6 +30,10 @@ void ckernels_set_threads(int count);
 /// Calls `body(context, i)` for every `i` below `count`, on all threads, in no order; returns when all are done.
 void ckernels_parallel(size_t count, void *context, void (*body)(void *context, size_t index));
 
+/// Tells the C library to keep the memory of activations, up to half a gigabyte, instead of giving each buffer back to the
+/// system and asking for it again: the pages of a layer's activations would be cleared anew in every layer.
+void ckernels_keep_memory(void);
+
 // Products
 
 /// `y[r * ldy + o] = sum over k of x[r * ldx + k] * w[o * inner + k]`: bfloat16 weights, float32 everything else.
