@@ -7,6 +7,7 @@
 /// One call's arguments: what is the same for all its rows.
 struct rows {
     size_t columns, size, visible;
+    int flag;
     float *x;
     const float *y, *weight, *bias;
     float epsilon;
@@ -107,4 +108,20 @@ void ckernels_rotate(
 void ckernels_softmax(ckernels_level level, size_t count, size_t columns, size_t visible, float *x) {
     struct rows rows = {.columns = columns, .visible = visible, .x = x};
     spread(&rows, CHOOSE(level, softmax), count, columns);
+}
+
+void ckernels_affine(
+    ckernels_level level, size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, int swish,
+    float *y
+) {
+    struct rows rows = {.columns = channels, .x = y, .y = x, .weight = scale, .bias = shift, .flag = swish};
+    spread(&rows, CHOOSE(level, affine), pixels, channels);
+}
+
+void ckernels_channel_sums(
+    ckernels_level level, size_t count, size_t width, size_t channels, const float *x, const float *centres, int squared,
+    float *sums
+) {
+    struct rows rows = {.columns = channels, .size = width, .x = sums, .y = x, .weight = centres, .flag = squared};
+    spread(&rows, CHOOSE(level, channel_sums), count, width * channels);
 }

@@ -112,6 +112,43 @@ TARGET static void NAME(softmax)(const struct rows *p, size_t first, size_t last
     }
 }
 
+TARGET static void NAME(affine)(const struct rows *p, size_t first, size_t last) {
+    size_t channels = p->columns;
+    for (size_t pixel = first; pixel < last; pixel++) {
+        const float *x = p->y + pixel * channels;
+        float *y = p->x + pixel * channels;
+        size_t c = 0;
+        for (; c + LANES <= channels; c += LANES) {
+            VEC v = NAME(load)(x + c) * NAME(load)(p->weight + c) + NAME(load)(p->bias + c);
+            if (p->flag) v = v / (1.0f + NAME(exponential)(-v));
+            memcpy(y + c, &v, sizeof v);
+        }
+        if (c < channels) {
+            size_t rest = channels - c;
+            VEC v = NAME(load_some)(x + c, rest, 0) * NAME(load_some)(p->weight + c, rest, 0)
+                + NAME(load_some)(p->bias + c, rest, 0);
+            if (p->flag) v = v / (1.0f + NAME(exponential)(-v));
+            NAME(store_some)(y + c, v, rest);
+        }
+    }
+}
+
+TARGET static void NAME(channel_sums)(const struct rows *p, size_t first, size_t last) {
+    size_t channels = p->columns;
+    for (size_t row = first; row < last; row++) {
+        const float *restrict x = p->y + row * p->size * channels;
+        float *restrict sums = p->x + row * channels;
+        memset(sums, 0, channels * sizeof *sums);
+        for (size_t pixel = 0; pixel < p->size; pixel++, x += channels) {
+            if (p->flag) {
+                for (size_t c = 0; c < channels; c++) sums[c] += (x[c] - p->weight[c]) * (x[c] - p->weight[c]);
+            } else {
+                for (size_t c = 0; c < channels; c++) sums[c] += x[c] - p->weight[c];
+            }
+        }
+    }
+}
+
 #undef VEC
 #undef INT
 #undef GLUE

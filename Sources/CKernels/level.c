@@ -3,7 +3,7 @@
 #include <malloc.h>
 
 void ckernels_keep_memory(void) {
-    mallopt(M_MMAP_THRESHOLD, 512 << 20);
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
 }
 

@@ -52,6 +52,27 @@ package enum OneDNN {
         precondition(status == dnnl_success, "oneDNN: \(what) failed with status \(status.rawValue)")
     }
 
+    /// Runs a primitive on operands and results of those layouts, and returns when it is done.
+    ///
+    /// The caller owns the proof that each region is as large as its layout says, and that results may be written.
+    static func execute(
+        _ primitive: dnnl_primitive_t?, _ operands: [(argument: Int32, layout: dnnl_memory_desc_t, UnsafeRawPointer)]
+    ) {
+        let arguments = operands.map { argument, layout, start in
+            var layout = layout
+            var memory: dnnl_memory_t?
+            // The library takes one type of pointer for operands and results, and does not write operands.
+            check(
+                dnnl_memory_create(&memory, &layout, Processor.shared.engine, UnsafeMutableRawPointer(mutating: start)),
+                "memory")
+            return dnnl_exec_arg_t(arg: argument, memory: memory)
+        }
+        defer { for argument in arguments { dnnl_memory_destroy(argument.memory) } }
+        let stream = Processor.shared.stream
+        check(dnnl_primitive_execute(primitive, stream, Int32(arguments.count), arguments), "primitive")
+        check(dnnl_stream_wait(stream), "primitive")
+    }
+
     /// The processor and its queue of work, which does each thing at once.
     ///
     /// `@unchecked Sendable`: both handles are set in `init` and safe to share.
@@ -132,24 +153,12 @@ private final class BFloat16Product: @unchecked Sendable {
     func run(
         _ states: UnsafePointer<UInt16>, _ weight: UnsafePointer<UInt16>, _ result: UnsafeMutablePointer<Float>
     ) {
-        func memory(_ description: dnnl_memory_desc_t, _ start: UnsafeRawPointer) -> dnnl_memory_t? {
-            var description = description
-            var memory: dnnl_memory_t?
-            // The library takes one type of pointer for operands and results, and does not write operands.
-            OneDNN.check(
-                dnnl_memory_create(
-                    &memory, &description, OneDNN.Processor.shared.engine, UnsafeMutableRawPointer(mutating: start)),
-                "memory")
-            return memory
-        }
-        let operands = [
-            dnnl_exec_arg_t(arg: DNNL_ARG_SRC, memory: memory(descriptions.states, states)),
-            dnnl_exec_arg_t(arg: DNNL_ARG_WEIGHTS, memory: memory(descriptions.weight, weight)),
-            dnnl_exec_arg_t(arg: DNNL_ARG_DST, memory: memory(descriptions.result, result)),
-        ]
-        defer { for operand in operands { dnnl_memory_destroy(operand.memory) } }
-        let stream = OneDNN.Processor.shared.stream
-        OneDNN.check(dnnl_primitive_execute(primitive, stream, Int32(operands.count), operands), "product")
-        OneDNN.check(dnnl_stream_wait(stream), "product")
+        OneDNN.execute(
+            primitive,
+            [
+                (DNNL_ARG_SRC, descriptions.states, UnsafeRawPointer(states)),
+                (DNNL_ARG_WEIGHTS, descriptions.weight, UnsafeRawPointer(weight)),
+                (DNNL_ARG_DST, descriptions.result, UnsafeRawPointer(result)),
+            ])
     }
 }

@@ -31,7 +31,8 @@ void ckernels_set_threads(int count);
 void ckernels_parallel(size_t count, void *context, void (*body)(void *context, size_t index));
 
 /// Tells the C library to keep the memory of activations, up to half a gigabyte, instead of giving each buffer back to the
-/// system and asking for it again: the pages of a layer's activations would be cleared anew in every layer.
+/// system and asking for it again: the pages of a layer's activations would be cleared anew in every layer. Buffers of more
+/// than 64 MB, which are a picture's maps, go back: kept ones would lie between others and add up.
 void ckernels_keep_memory(void);
 
 // Products
@@ -69,6 +70,17 @@ void ckernels_rotate(
 /// Softmax over the first `min(columns, visible + row)` elements of each row, 0 after them. Elements at -infinity get 0, and
 /// a row of nothing else gets zeros. The sum runs over the visible elements only.
 void ckernels_softmax(ckernels_level level, size_t rows, size_t columns, size_t visible, float *x);
+
+// Pictures: maps of pixels, channels last.
+
+/// `y = x * scale + shift` channel by channel, and `y = y / (1 + exp(-y))` after it where `swish`.
+void ckernels_affine(
+    ckernels_level level, size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, int swish,
+    float *y);
+/// For each row of `width` pixels, by channel, the sum of `x - centre`, or of its square: `sums[row * channels + c]`.
+void ckernels_channel_sums(
+    ckernels_level level, size_t rows, size_t width, size_t channels, const float *x, const float *centres, int squared,
+    float *sums);
 
 // Attention of several sequences: every head of their rows over the keys that they see, without a matrix of weights.
 
