@@ -3,8 +3,8 @@
 #include <malloc.h>
 
 void ckernels_keep_memory(void) {
-    mallopt(M_MMAP_THRESHOLD, 64 << 20);
-    mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
 ckernels_level ckernels_supported(void) {

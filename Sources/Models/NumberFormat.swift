@@ -36,7 +36,7 @@ package enum NumberFormat: String, Sendable, CaseIterable {
     package var logitError: Float {
         switch self {
         case .float32: 1e-4
-        case .bfloat16: 1e-2
+        case .bfloat16: 1.3e-2
         }
     }
 }

@@ -2,9 +2,7 @@ import COneDNN
 import Synchronization
 
 /// oneDNN's convolution of channels-last rows, compiled for one shape.
-///
-/// `@unchecked Sendable`: handles never change; what a run works on is the run's own.
-final class ConvolutionPrimitive: @unchecked Sendable {
+final class ConvolutionPrimitive: Sendable {
     struct Shape: Hashable {
         let inputs: Int
         let outputs: Int
@@ -22,7 +20,7 @@ final class ConvolutionPrimitive: @unchecked Sendable {
         var outputColumns: Int { (inputColumns + leading + trailing - kernel) / stride + 1 }
     }
 
-    private let primitive: dnnl_primitive_t?
+    private let primitive: OneDNNPrimitive
     private let source: dnnl_memory_desc_t
     private let bias: dnnl_memory_desc_t
     private let result: dnnl_memory_desc_t
@@ -64,41 +62,22 @@ final class ConvolutionPrimitive: @unchecked Sendable {
             dnnl_convolution_forward_desc_init(
                 &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weight, &bias, &result, strides,
                 before, after), "convolution")
-        var attributes: dnnl_primitive_attr_t?
-        var additions: dnnl_post_ops_t?
-        if shape.adds {
-            OneDNN.check(dnnl_primitive_attr_create(&attributes), "attributes")
-            OneDNN.check(dnnl_post_ops_create(&additions), "attributes")
-            OneDNN.check(dnnl_post_ops_append_sum(additions, 1), "attributes")
-            OneDNN.check(dnnl_primitive_attr_set_post_ops(attributes, additions), "attributes")
+        guard let primitive = OneDNNPrimitive(&operation, adds: shape.adds) else {
+            preconditionFailure("oneDNN has no convolution of \(shape)")
         }
-        defer {
-            dnnl_primitive_attr_destroy(attributes)
-            dnnl_post_ops_destroy(additions)
-        }
-        var plan: dnnl_primitive_desc_t?
-        OneDNN.check(
-            dnnl_primitive_desc_create(&plan, &operation, attributes, OneDNN.Processor.shared.engine, nil),
-            "convolution")
-        defer { dnnl_primitive_desc_destroy(plan) }
-        var primitive: dnnl_primitive_t?
-        OneDNN.check(dnnl_primitive_create(&primitive, plan), "convolution")
         self.primitive = primitive
         self.source = source
         self.bias = bias
         self.result = result
-        self.weight = dnnl_primitive_desc_query_md(plan, dnnl_query_weights_md, 0)?.pointee ?? weight
+        self.weight = primitive.weight ?? weight
     }
-
-    deinit { dnnl_primitive_destroy(primitive) }
 
     /// Convolves `inputRows` rows. The caller owns the proof that the regions are as large as the shape says.
     func run(
         _ states: UnsafePointer<Float>, weight: UnsafeRawPointer, bias: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
     ) {
-        OneDNN.execute(
-            primitive,
+        primitive.run(
             [
                 (DNNL_ARG_SRC, source, UnsafeRawPointer(states)), (DNNL_ARG_WEIGHTS, self.weight, weight),
                 (DNNL_ARG_BIAS, self.bias, UnsafeRawPointer(bias)),
@@ -129,6 +108,7 @@ final class ConvolutionWeights: @unchecked Sendable {
         extents += Array(repeating: 0, count: Int(DNNL_MAX_NDIMS) - 4)
         OneDNN.check(dnnl_memory_desc_init_by_tag(&plain, 4, &extents, dnnl_f32, dnnl_oihw), "shape")
         let engine = OneDNN.Processor.shared.engine
+        // Made, run and dropped on this thread: the library's own scratch memory is this thread's.
         var plan: dnnl_primitive_desc_t?
         OneDNN.check(dnnl_reorder_primitive_desc_create(&plan, &plain, engine, &target, engine, nil), "reorder")
         var primitive: dnnl_primitive_t?

@@ -52,27 +52,6 @@ package enum OneDNN {
         precondition(status == dnnl_success, "oneDNN: \(what) failed with status \(status.rawValue)")
     }
 
-    /// Runs a primitive on operands and results of those layouts, and returns when it is done.
-    ///
-    /// The caller owns the proof that each region is as large as its layout says, and that results may be written.
-    static func execute(
-        _ primitive: dnnl_primitive_t?, _ operands: [(argument: Int32, layout: dnnl_memory_desc_t, UnsafeRawPointer)]
-    ) {
-        let arguments = operands.map { argument, layout, start in
-            var layout = layout
-            var memory: dnnl_memory_t?
-            // The library takes one type of pointer for operands and results, and does not write operands.
-            check(
-                dnnl_memory_create(&memory, &layout, Processor.shared.engine, UnsafeMutableRawPointer(mutating: start)),
-                "memory")
-            return dnnl_exec_arg_t(arg: argument, memory: memory)
-        }
-        defer { for argument in arguments { dnnl_memory_destroy(argument.memory) } }
-        let stream = Processor.shared.stream
-        check(dnnl_primitive_execute(primitive, stream, Int32(arguments.count), arguments), "primitive")
-        check(dnnl_stream_wait(stream), "primitive")
-    }
-
     /// The processor and its queue of work, which does each thing at once.
     ///
     /// `@unchecked Sendable`: both handles are set in `init` and safe to share.
@@ -93,17 +72,15 @@ package enum OneDNN {
 }
 
 /// A product of one shape, compiled by the library for it.
-///
-/// `@unchecked Sendable`: handles never change; what a run works on is the run's own.
-private final class BFloat16Product: @unchecked Sendable {
+private struct BFloat16Product: Sendable {
     struct Shape: Hashable {
         let rows: Int
         let outputs: Int
         let inner: Int
     }
 
-    private let primitive: dnnl_primitive_t
-    private let descriptions: (states: dnnl_memory_desc_t, weight: dnnl_memory_desc_t, result: dnnl_memory_desc_t)
+    private let primitive: OneDNNPrimitive
+    private let layouts: (states: dnnl_memory_desc_t, weight: dnnl_memory_desc_t, result: dnnl_memory_desc_t)
 
     /// Shapes differ by the length of prompts and the size of stacks. Compiling takes a millisecond or so.
     private static let limit = 512
@@ -137,28 +114,18 @@ private final class BFloat16Product: @unchecked Sendable {
         var result = matrix(shape.rows, shape.outputs, dnnl_f32, strides: (shape.outputs, 1))
         var operation = dnnl_matmul_desc_t()
         guard dnnl_matmul_desc_init(&operation, &states, &weight, nil, &result) == dnnl_success else { return nil }
-        var plan: dnnl_primitive_desc_t?
-        guard
-            dnnl_primitive_desc_create(&plan, &operation, nil, OneDNN.Processor.shared.engine, nil) == dnnl_success
-        else { return nil }
-        defer { dnnl_primitive_desc_destroy(plan) }
-        var primitive: dnnl_primitive_t?
-        guard dnnl_primitive_create(&primitive, plan) == dnnl_success, let primitive else { return nil }
+        guard let primitive = OneDNNPrimitive(&operation) else { return nil }
         self.primitive = primitive
-        descriptions = (states, weight, result)
+        layouts = (states, weight, result)
     }
-
-    deinit { dnnl_primitive_destroy(primitive) }
 
     func run(
         _ states: UnsafePointer<UInt16>, _ weight: UnsafePointer<UInt16>, _ result: UnsafeMutablePointer<Float>
     ) {
-        OneDNN.execute(
-            primitive,
-            [
-                (DNNL_ARG_SRC, descriptions.states, UnsafeRawPointer(states)),
-                (DNNL_ARG_WEIGHTS, descriptions.weight, UnsafeRawPointer(weight)),
-                (DNNL_ARG_DST, descriptions.result, UnsafeRawPointer(result)),
-            ])
+        primitive.run([
+            (DNNL_ARG_SRC, layouts.states, UnsafeRawPointer(states)),
+            (DNNL_ARG_WEIGHTS, layouts.weight, UnsafeRawPointer(weight)),
+            (DNNL_ARG_DST, layouts.result, UnsafeRawPointer(result)),
+        ])
     }
 }

@@ -30,9 +30,9 @@ void ckernels_set_threads(int count);
 /// Calls `body(context, i)` for every `i` below `count`, on all threads, in no order; returns when all are done.
 void ckernels_parallel(size_t count, void *context, void (*body)(void *context, size_t index));
 
-/// Tells the C library to keep the memory of activations, up to half a gigabyte, instead of giving each buffer back to the
+/// Tells the C library to keep the memory of activations, up to a quarter of a gigabyte, instead of giving each buffer back to the
 /// system and asking for it again: the pages of a layer's activations would be cleared anew in every layer. Buffers of more
-/// than 64 MB, which are a picture's maps, go back: kept ones would lie between others and add up.
+/// than 32 MB, a picture's maps among them, go back: kept ones would lie between others and add up.
 void ckernels_keep_memory(void);
 
 // Products
