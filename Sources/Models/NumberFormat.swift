@@ -31,7 +31,7 @@ package enum NumberFormat: String, Sendable, CaseIterable {
 
     /// How far logits may be off, relative to the largest: a margin within twice of it is a near tie.
     ///
-    /// float32: the parity bar. bfloat16: the largest difference from float32 measured on the reference checkpoints
+    /// float32: the parity bar. bfloat16: the largest difference from float32 measured on four checkpoints
     /// (docs/numerics.md).
     package var logitError: Float {
         switch self {

@@ -39,7 +39,7 @@ package struct Provenance: Sendable, Equatable {
             "number_format": .string(numberFormat.rawValue), "vision_number_format": "float32",
             "kernels": [
                 "openblas": .string(NumericKernels.openBLAS),
-                "onednn": numberFormat == .bfloat16 ? .string(NumericKernels.oneDNN) : nil,
+                "onednn": .string(NumericKernels.oneDNN),
                 "own": .string(NumericKernels.own),
             ],
             "threads": .integer(NumericKernels.threads), "reuse": .string(reuse.rawValue), "seed": .integer(seed),
