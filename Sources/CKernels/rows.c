@@ -72,9 +72,9 @@ void ckernels_bf16_rows(
     float *y, size_t ldy
 ) {
     if (rows == 0 || outputs == 0) return;
-    // Eight parts a thread, so that a thread that was held up leaves its rest to the others; at least 32 KB of weights
+    // Eight parts a thread, so that a thread that was held up leaves its rest to the others; at least 128 KB of weights
     // each, below which sharing costs more than it gains.
-    size_t least = inner > 0 ? 16384 / inner + 1 : outputs;
+    size_t least = inner > 0 ? 65536 / inner + 1 : outputs;
     size_t chunk = outputs / (8 * (size_t)ckernels_threads()) + 1;
     if (chunk < least) chunk = least;
     chunk = (chunk + 3) / 4 * 4;

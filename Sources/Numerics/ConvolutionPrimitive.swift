@@ -16,6 +16,7 @@ final class ConvolutionPrimitive: Sendable {
         /// Whether the result is added to what is there.
         let adds: Bool
 
+        var work: Int { outputRows * outputColumns * outputs * inputs * kernel * kernel }
         var outputRows: Int { (inputRows - kernel) / stride + 1 }
         var outputColumns: Int { (inputColumns + leading + trailing - kernel) / stride + 1 }
     }
@@ -62,7 +63,7 @@ final class ConvolutionPrimitive: Sendable {
             dnnl_convolution_forward_desc_init(
                 &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weight, &bias, &result, strides,
                 before, after), "convolution")
-        guard let primitive = OneDNNPrimitive(&operation, adds: shape.adds) else {
+        guard let primitive = OneDNNPrimitive(&operation, work: shape.work, adds: shape.adds) else {
             preconditionFailure("oneDNN has no convolution of \(shape)")
         }
         self.primitive = primitive
@@ -110,9 +111,11 @@ final class ConvolutionWeights: @unchecked Sendable {
         let engine = OneDNN.Processor.shared.engine
         // Made, run and dropped on this thread: the library's own scratch memory is this thread's.
         var plan: dnnl_primitive_desc_t?
-        OneDNN.check(dnnl_reorder_primitive_desc_create(&plan, &plain, engine, &target, engine, nil), "reorder")
+        Kernels.onOneThread(true) {
+            OneDNN.check(dnnl_reorder_primitive_desc_create(&plan, &plain, engine, &target, engine, nil), "reorder")
+        }
         var primitive: dnnl_primitive_t?
-        OneDNN.check(dnnl_primitive_create(&primitive, plan), "reorder")
+        Kernels.onOneThread(true) { OneDNN.check(dnnl_primitive_create(&primitive, plan), "reorder") }
         defer {
             dnnl_primitive_destroy(primitive)
             dnnl_primitive_desc_destroy(plan)
@@ -120,8 +123,10 @@ final class ConvolutionWeights: @unchecked Sendable {
         weight.withUnsafeBytes { bytes in
             // As many elements as the extents say: the convolution has checked it.
             guard let source = bytes.baseAddress else { return }
-            OneDNN.execute(
-                primitive, [(DNNL_ARG_FROM, plain, source), (DNNL_ARG_TO, target, UnsafeRawPointer(start))])
+            Kernels.onOneThread(true) {
+                OneDNN.execute(
+                    primitive, [(DNNL_ARG_FROM, plain, source), (DNNL_ARG_TO, target, UnsafeRawPointer(start))])
+            }
         }
     }
 

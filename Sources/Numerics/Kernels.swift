@@ -19,30 +19,22 @@ package enum Kernels {
     /// How many threads share a product.
     package static var threads: Int { Int(ckernels_threads()) }
 
+    /// Multiplications from which an operation is worth a second thread: less is done before another thread has woken, which
+    /// beside other work takes long. Decided by the shape alone, so that the same operation is always computed alike.
+    static let threadedWork = 1 << 22
+
+    /// Calls `body` with the calling thread's operations on one thread, where `single`.
+    static func onOneThread<Result>(_ single: Bool, _ body: () throws -> Result) rethrows -> Result {
+        let threads = ckernels_threads()
+        guard single, threads > 1 else { return try body() }
+        ckernels_set_threads(1)
+        defer { ckernels_set_threads(threads) }
+        return try body()
+    }
+
     /// Keeps the memory of activations for the next layer, which makes a prefill a tenth faster. Process-wide; call it once,
     /// before models are computed.
     package static func keepMemory() { ckernels_keep_memory() }
-
-    /// Calls `body` for every index below `count`, on all threads, in no order, and returns when all are done.
-    ///
-    /// The calls run at the same time, so `body` writes only what belongs to its index.
-    static func forEach(_ count: Int, _ body: (Int) -> Void) {
-        withoutActuallyEscaping(body) { body in
-            let box = Body(body)
-            // The box outlives the call, which returns after the last body.
-            ckernels_parallel(count, Unmanaged.passUnretained(box).toOpaque()) { context, index in
-                guard let context else { return }
-                Unmanaged<Body>.fromOpaque(context).takeUnretainedValue().call(index)
-            }
-            withExtendedLifetime(box) {}
-        }
-    }
-
-    private final class Body {
-        let call: (Int) -> Void
-
-        init(_ call: @escaping (Int) -> Void) { self.call = call }
-    }
 }
 
 // The C functions under names that say what they are for. Callers own the proof that the regions are as long as the

@@ -114,7 +114,9 @@ private struct BFloat16Product: Sendable {
         var result = matrix(shape.rows, shape.outputs, dnnl_f32, strides: (shape.outputs, 1))
         var operation = dnnl_matmul_desc_t()
         guard dnnl_matmul_desc_init(&operation, &states, &weight, nil, &result) == dnnl_success else { return nil }
-        guard let primitive = OneDNNPrimitive(&operation) else { return nil }
+        guard let primitive = OneDNNPrimitive(&operation, work: shape.rows * shape.outputs * shape.inner) else {
+            return nil
+        }
         self.primitive = primitive
         layouts = (states, weight, result)
     }

@@ -10,14 +10,18 @@ final class OneDNNPrimitive: @unchecked Sendable {
     private let primitive: dnnl_primitive_t?
     private let scratch: dnnl_memory_desc_t?
     private let scratchBytes: Int
+    /// Compiled for one thread, and run on one.
+    private let isSmall: Bool
     /// The layout that the weights must have, where the operation has weights.
     let weight: dnnl_memory_desc_t?
 
     /// - Parameters:
     ///   - operation: one of the library's operation descriptions.
+    ///   - work: how many multiplications it has.
     ///   - adds: whether the result is added to what is there.
     /// - Returns: `nil` where the library has no such operation for this processor.
-    init?(_ operation: UnsafeRawPointer, adds: Bool = false) {
+    init?(_ operation: UnsafeRawPointer, work: Int, adds: Bool = false) {
+        isSmall = work < Kernels.threadedWork
         var attributes: dnnl_primitive_attr_t?
         OneDNN.check(dnnl_primitive_attr_create(&attributes), "attributes")
         defer { dnnl_primitive_attr_destroy(attributes) }
@@ -30,13 +34,14 @@ final class OneDNNPrimitive: @unchecked Sendable {
             OneDNN.check(dnnl_primitive_attr_set_post_ops(attributes, additions), "attributes")
         }
         var plan: dnnl_primitive_desc_t?
-        guard
-            dnnl_primitive_desc_create(&plan, operation, attributes, OneDNN.Processor.shared.engine, nil)
-                == dnnl_success
-        else { return nil }
         defer { dnnl_primitive_desc_destroy(plan) }
         var primitive: dnnl_primitive_t?
-        guard dnnl_primitive_create(&primitive, plan) == dnnl_success else { return nil }
+        let isCompiled = Kernels.onOneThread(isSmall) {
+            dnnl_primitive_desc_create(&plan, operation, attributes, OneDNN.Processor.shared.engine, nil)
+                == dnnl_success
+                && dnnl_primitive_create(&primitive, plan) == dnnl_success
+        }
+        guard isCompiled else { return nil }
         self.primitive = primitive
         weight = dnnl_primitive_desc_query_md(plan, dnnl_query_weights_md, 0)?.pointee
         let scratch = dnnl_primitive_desc_query_md(plan, dnnl_query_scratchpad_md, 0)
@@ -58,7 +63,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
             memory = own
         }
         defer { memory?.deallocate() }
-        OneDNN.execute(primitive, operands)
+        Kernels.onOneThread(isSmall) { OneDNN.execute(primitive, operands) }
     }
 }
 
