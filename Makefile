@@ -1,7 +1,8 @@
 # narrowgate
 #
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
-#   make test       set up, build, and run the test suite
+#   make test       set up, build, and run the test suite and every command of README.md and docs
+#   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make build      set up and build .build/release/narrowgate
 #   make setup      install the system packages that are missing
 #   make lint       formatting and import rules
@@ -17,11 +18,12 @@ SHELL := /bin/bash
 SWIFT_FLAGS := -c release
 FORMATTED := Sources Tests Benchmarks Migrations Package.swift
 N ?= 1000
+PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
 CHECKPOINT := .build/checkpoints/$(SHAPE)
 
-.PHONY: demo test build setup lint format test-kill bench bench-peers clean
+.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers clean
 
 setup:
 	@Tools/setup/install.sh
@@ -33,11 +35,17 @@ build: setup
 demo: build
 	@Tools/demo/run.sh
 
-test: build lint
+# In this order, whatever -j says.
+.NOTPARALLEL:
+test: build lint test-suite test-docs
+
+test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
 	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+
+test-docs: build
 	@echo "test: every command in README and docs"
-	@Tools/docs/check.sh
+	@Tools/docs/check.sh $(PAGES)
 
 lint:
 	@echo "lint: swift format, import rules"

@@ -63,6 +63,7 @@ let package = Package(
         floor("Checkpoints", ["StrictJSON", "CCrypto"]),
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
+        floor("Scenes", ["StrictJSON", "Numerics", "Imaging"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
         floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
@@ -70,7 +71,7 @@ let package = Package(
             resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "Checkpoints", "CLinux", log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Numerics", "Store", "Checkpoints", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
         .target(
             name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
@@ -81,6 +82,7 @@ let package = Package(
             name: "narrowgate",
             dependencies: [
                 "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging",
+                "Scenes",
                 log,
                 argumentParser,
             ],
@@ -96,12 +98,13 @@ let package = Package(
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),
         tests("Tokenization", ["Tokenization", "StrictJSON"]),
         tests("Imaging", ["Imaging", "StrictJSON", "CCrypto"]),
+        tests("Scenes", ["Scenes", "Imaging", "Numerics", "StrictJSON", "CCrypto"]),
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
-        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "StrictJSON"]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
-        tests("API", ["API", "Jobs", "HTTPServer", "StrictJSON", httpTypes]),
+        tests("API", ["API", "Jobs", "HTTPServer", "ErrorPages", "StrictJSON", httpTypes]),
         tests("narrowgate", ["StrictJSON"]),
     ],
     swiftLanguageModes: [.v6]

@@ -19,6 +19,16 @@ import Testing
         #expect(answer["caption"]?.stringValue == "a small white cross")
     }
 
+    @Test("a chat message is spelt out in the model's form, with the picture first where none is placed")
+    func chat() async throws {
+        let scratch = try ScratchFolder("cli")
+        let chat = try await Narrowgate.run(["caption", Self.cross, "--chat", "what is this?", "--json"], in: scratch)
+        let prompt = try #require(try JSONParser.parse(chat.output)["prompt"], "\(chat.error)")
+        #expect(prompt["chat"] == "<image>what is this?")
+        #expect(prompt["text"] == "<image>what is this?<reserved08706>")
+        #expect(try await Narrowgate.run(["models", "gate"], in: scratch).output.contains("{message}<reserved08706>"))
+    }
+
     @Test("a caption under an intervention says what was cut")
     func interventions() async throws {
         let scratch = try ScratchFolder("cli")
@@ -115,6 +125,7 @@ import Testing
         arguments: [
             (["nonsense"], 64), (["knockout", "a.png"], 64), (["patch", "--base", "a.png"], 64),
             (["caption", "a.png", "--preset", "x", "--prompt", "y"], 64), (["caption"], 64),
+            (["caption", "a.png", "--chat", "x", "--question", "y"], 64),
             (["serve", "--port", "99999"], 64),
             (["trace", "--model", "gate", "--image", "a.png", "--output", "o", "--only", "nope"], 64),
             (["trace", "--model", "gate", "--image", "a.png", "--output", "o", "--number-format", "float8"], 64),
@@ -126,6 +137,11 @@ import Testing
             (["trace", "--model", "nobody", "--image", cross, "--output", "o"], 1),
             (["trace", "--model", "gate", "--image", cross, "--raw-prompt", "no picture", "--output", "o"], 1),
             (["models", "nobody"], 1),
+            (["dataset", "scenes", "--count", "0", "--output", "o"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "o", "--objects", "4"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "o", "--held-out", "never"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "o", "--side", "33"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "/dev/null/o"], 1),
         ] as [([String], Int32)])
     func mistakes(arguments: [String], status: Int32) async throws {
         let scratch = try ScratchFolder("cli")
@@ -149,11 +165,11 @@ import Testing
     @Test(
         "the help of every command shows how it is called",
         arguments: [
-            "serve", "caption", "knockout", "patch", "trace", "models", "jobs",
+            "serve", "caption", "knockout", "patch", "trace", "models", "jobs", "dataset", "dataset scenes",
         ])
     func help(command: String) async throws {
         let scratch = try ScratchFolder("cli")
-        let outcome = try await Narrowgate.run([command, "--help"], in: scratch)
+        let outcome = try await Narrowgate.run(command.split(separator: " ").map(String.init) + ["--help"], in: scratch)
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("narrowgate \(command)"))
         #expect(outcome.error.isEmpty)

@@ -62,7 +62,8 @@ struct ModelsCommand: AsyncParsableCommand {
                 + "\(integer("parameters")) parameters, \(answer["number_format"]?.stringValue ?? "")",
             "folder       \(model.directory.path)", "fingerprint  \(answer["fingerprint"]?.stringValue ?? "")",
             "sites        \(Site.allCases.map(\.rawValue).joined(separator: ", "))", "roles        \(Role.names)",
-            "variants     \(Variant.namedVariants.map(\.name).joined(separator: ", "))", "presets",
+            "variants     \(Variant.namedVariants.map(\.name).joined(separator: ", "))",
+            "chat         \(model.chatTemplate.map { JSONValue.string($0).text } ?? "none")", "presets",
         ]
         for preset in model.presets { lines.append("  \(preset.name): \(JSONValue.string(preset.text).text)") }
         return lines

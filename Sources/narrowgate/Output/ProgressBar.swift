@@ -1,9 +1,8 @@
-import Jobs
 import Store
 
-/// How far a job is, in one line that is drawn over itself; nothing at all where nobody looks.
+/// How far some work is, in one line that is drawn over itself; nothing at all where nobody looks.
 struct ProgressBar {
-    private let isShown: Bool
+    let isShown: Bool
     private let label: String
     private let width = 30
 
@@ -12,13 +11,16 @@ struct ProgressBar {
         self.isShown = isShown
     }
 
-    func show(_ update: JobQueue.Update) {
+    func show(_ progress: JobProgress, etaSeconds: Double?) {
+        let left = etaSeconds.map { ", \(Shown.number($0).dropLast(2)) s left" } ?? ""
+        show(done: progress.done, total: progress.total, left)
+    }
+
+    func show(done: Int, total: Int, _ remark: String = "") {
         guard isShown else { return }
-        let progress = update.state.progress
-        let filled = progress.total > 0 ? width * progress.done / progress.total : 0
+        let filled = total > 0 ? width * done / total : 0
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-        let left = update.etaSeconds.map { ", \(Shown.number($0).dropLast(2)) s left" } ?? ""
-        StandardError.write("\r\u{1B}[K\(label) \(bar) \(progress.done)/\(progress.total)\(left)")
+        StandardError.write("\r\u{1B}[K\(label) \(bar) \(done)/\(total)\(remark)")
     }
 
     /// Takes the line away.

@@ -46,13 +46,13 @@ struct WorkOptions: ParsableArguments {
         _ kind: JobKind, _ request: JSONObject, in workplace: Workplace,
         show: (JobRecordRows) -> [String]
     ) async throws {
-        let specification = try await workplace.specification(kind, request).readingFiles()
+        let specification = try workplace.specification(kind, request)
         if dryRun || request["dry_run"]?.boolValue == true {
-            let plan = try await workplace.service.plan(specification, pictures: .examineOnly)
+            let plan = try await workplace.plan(specification, pictures: .examineOnly)
             let answer = try await workplace.service.dryRun(plan)
             return StandardOutput.lines(json ? [answer.text] : PlanPage(answer).lines)
         }
-        let plan = try await workplace.service.plan(specification)
+        let plan = try await workplace.plan(specification)
         let job = try await workplace.finish(plan)
         let rows = try await workplace.rows(of: job.id)
         if json {

@@ -52,7 +52,9 @@ final class Workplace: Sendable {
         let interrupts = InterruptSignals { Task { _ = try? await queue.cancel(job.id) } }
         defer { interrupts.stop() }
         let bar = ProgressBar("\(job.kind) on \(job.model)")
-        for await update in try await queue.follow(job.id) { bar.show(update) }
+        for await update in try await queue.follow(job.id) {
+            bar.show(update.state.progress, etaSeconds: update.etaSeconds)
+        }
         bar.clear()
         guard let ended = try await service.store.job(job.id) else { throw StoreError.unknownJob(job.id) }
         return ended
