@@ -48,9 +48,10 @@ test-docs: build
 	@Tools/docs/check.sh $(PAGES)
 
 lint:
-	@echo "lint: swift format, import rules"
+	@echo "lint: swift format, import rules, names in docs/architecture.md"
 	@swift format lint --strict --recursive --parallel $(FORMATTED)
 	@Tools/lint/imports.py
+	@Tools/lint/names.py
 
 format:
 	@swift format --in-place --recursive --parallel $(FORMATTED)

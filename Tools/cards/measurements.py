@@ -15,6 +15,7 @@ LONGEST_ANSWER = 4
 
 # The named variants of the card, in its order. `clean` is always run.
 CLEAN = ("clean",)
+ATTENDED = ("eoi", "image", "soi", "prefix", "text")
 CONDITIONS = ("clean", "both", "other_image", "eoi", "eoi_after_0", "image_to_text", "random_image", "soi", "bos")
 
 
@@ -142,19 +143,15 @@ def patched_captions(client, model, scenes, layer):
 
 
 def attention(client, model, scenes):
-    """Layer by layer, the mean share of their attention that the caption prompt's text tokens spend on the picture, on [EOI], …
-
-    A cut's receipt says what it carried; each layer is cut by itself, so that up to there the run is clean.
-    """
-    keys = {"before": ["bos", "soi"], "image": "image", "eoi": "eoi"}
-    carried = {}
+    """Layer by layer, the mean share of their attention that the caption prompt's text tokens spend on the picture, on [EOI], …"""
+    spent = {}
     for at in range(0, len(scenes), CHUNK):
-        rows = client.rows("knockouts", {
-            "model": model, "images": [scene["image"] for scene in scenes[at:at + CHUNK]], "measure": {"caption": False},
-            "variants": [{"name": name, "knockouts": [{"queries": "text", "keys": cut, "layers": "each"}]} for name, cut in keys.items()]})
+        rows = client.rows("captions", {
+            "model": model, "images": [scene["image"] for scene in scenes[at:at + CHUNK]], "max_tokens": 1,
+            "measure": {"attention": [{"layers": "all", "heads": "mean", "queries": "text", "over_queries": "mean",
+                                       "keys": list(ATTENDED)}]}})
         for row in rows:
-            if row["variant"] != "clean":
-                of_layer = carried.setdefault(row["layer"], {name: [] for name in keys})
-                of_layer[row["variant"]].append(row["receipt"]["knockouts"][0]["mass"]["mean"])
-    return [{"layer": layer} | {name: sum(shares) / len(shares) for name, shares in by_name.items()}
-            for layer, by_name in sorted(carried.items())]
+            for layer in row["attention"][0]["rows"]:
+                spent.setdefault(layer["layer"], []).append(layer["weights"])
+    return [{"layer": layer} | {key: sum(shares) / len(shares) for key, shares in zip(ATTENDED, zip(*weights))}
+            for layer, weights in sorted(spent.items())]

@@ -5,6 +5,8 @@ import pathlib
 from datasets import SEEDS
 from intervals import half_width, percent, with_interval
 
+# Stands in `about/NAME.md` of a model that was trained on the 12 combinations, too, which `dataset scenes` calls held out.
+ALL_TRAINED = "<!-- trained on every combination -->\n"
 ABOUT = pathlib.Path(__file__).parent / "about"
 MEASURES = {"caption 1": "caption, 1 object", "caption 2": "caption, 2 objects", "caption 3": "caption, 3 objects", "colour": "colours",
             "shape": "shapes", "relation": "relations", "probe": "probe", "probe.colour": "probe.colour", "questions": "questions"}
@@ -18,8 +20,8 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in rows])
 
 
-def clean_table(result):
-    return table(["", "trained combinations", "held-out combinations"],
+def clean_table(result, all_trained):
+    return table(["", "60 combinations", "the other 12"] if all_trained else ["", "trained combinations", "held-out combinations"],
                  [[name, with_interval(result["clean"][key]), with_interval(result["unseen"][key])] for key, name in MEASURES.items()])
 
 
@@ -41,11 +43,9 @@ def patching_table(patching):
 
 
 def attention_table(attention):
-    def rest(row):
-        return 1 - row["before"] - row["image"] - row["eoi"]
-    return table(["layer", "[EOI]", "image tokens", "`<s>` and start of image", "text"],
-                 [[f"{row['layer']}"] + [percent(share) for share in (row["eoi"], row["image"], row["before"], rest(row))]
-                  for row in attention["layers"]])
+    keys = {"eoi": "[EOI]", "image": "image tokens", "soi": "start of image", "prefix": "`<s>`", "text": "text"}
+    return table(["layer"] + list(keys.values()),
+                 [[f"{row['layer']}"] + [percent(row[key]) for key in keys] for row in attention["layers"]])
 
 
 def share(result, condition, measure):
@@ -118,7 +118,11 @@ def presets(folder):
 
 def card(name, folder, output):
     result = json.loads((output / "card.json").read_text())
-    about, training = (ABOUT / f"{name}.md").read_text().split("\n## Training\n")
+    written = (ABOUT / f"{name}.md").read_text()
+    all_trained = written.startswith(ALL_TRAINED)
+    about, training = written.removeprefix(ALL_TRAINED).split("\n## Training\n")
+    unseen = ("of objects of the 12 combinations that `dataset scenes` calls held out: this model was trained on them, too" if all_trained
+              else "of objects of the 12 of 72 combinations of shape, colour and size that were held out of training")
     clean, patching = result["clean"], result["patching"]
     widest = max(half_width(result["conditions"][condition][measure]) for condition in CONDITIONS for measure in MEASURES)
     colour = patching["eoi, colour"][0]
@@ -143,12 +147,12 @@ over scenes). The intervals are of the scenes; they do not cover how another tra
 {chr(10) + "### Aims" + chr(10) + chr(10) + table(["", "aim", "measured", "met"], aims(result, output)) + chr(10) if aims else ""}
 ### Clean
 
-{clean['caption 1']['n']:,} scenes for each number of objects, and {result['unseen']['caption 1']['n']:,} of objects of combinations that were held out of training. \
+{clean['caption 1']['n']:,} scenes for each number of objects, and {result['unseen']['caption 1']['n']:,} {unseen}. \
 A caption counts if greedy generation gives the true one word for word. colours, shapes, relations: the words of that kind in the \
 generated captions, each against the true one in its place. probe and probe.colour: one word for scenes of one object. questions: \
 one for every third scene, all kinds in turn.
 
-{clean_table(result)}
+{clean_table(result, all_trained)}
 
 ### Cuts
 

@@ -36,13 +36,14 @@ def codes_from_file(folder, tensors, pixels):
 
 
 def codes(folder, tensors, work, split, pixels):
-    """A split's codes by the exported encoder; kept beside the pictures, since the models share it."""
+    """Codes of the first pictures of a split by the exported encoder; kept beside the pictures, since the models share it."""
     path = os.path.join(work, f"{split}.codes.pt")
-    if not os.path.exists(path):
-        torch.save(codes_from_file(folder, tensors, pixels).to(torch.int16), path)
-    kept = torch.load(path).long()
-    agree = (codes_from_file(folder, tensors, pixels[:500]) == kept[:500]).float().mean()
-    return kept, float(agree)
+    kept = torch.load(path).long() if os.path.exists(path) else torch.zeros(0, IMAGE_TOKENS).long()
+    if len(kept) < len(pixels):
+        kept = torch.cat((kept, codes_from_file(folder, tensors, pixels[len(kept):])))
+        torch.save(kept.to(torch.int16), path)
+    agree = (codes_from_file(folder, tensors, pixels[:100]) == kept[:100]).float().mean()
+    return kept[:len(pixels)], float(agree)
 
 
 @torch.no_grad()
@@ -80,16 +81,16 @@ def main():
     speech = Speech(os.path.join(arguments.model, "tokenizer.json"))
     model, tensors = load_language_model(arguments.model)
     pixels, scenes = pictures.load(arguments.work, arguments.split)
-    kept, agree = codes(arguments.model, tensors, arguments.work, arguments.split, pixels)
     count = arguments.count or len(scenes)
-    pixels, scenes, kept = pixels[:count], scenes[:count], kept[:count]
+    pixels, scenes = pixels[:count], scenes[:count]
+    kept, agree = codes(arguments.model, tensors, arguments.work, arguments.split, pixels)
     yardstick = Yardstick(speech, scenes, speech.prefix(kept))
     result = {"split": arguments.split, "scenes": len(scenes), "objects": torch.bincount(yardstick.counts)[1:].tolist(),
               "codes_agree": agree, "knockouts": {}, "patching": {}}
     for name in arguments.knockouts:
         result["knockouts"][name] = yardstick.score_with_intervals(model, name)
         print(name, {k: round(v["share"], 4) for k, v in result["knockouts"][name].items()}, flush=True)
-    if arguments.split != "unseen":
+    if arguments.split != "unseen" and len(arguments.knockouts) > 1:
         for kind in yardstick.probes:
             result["patching"][kind] = yardstick.patching(model, kind, captions=kind == "probe")
             print(kind, *result["patching"][kind], sep="\n", flush=True)

@@ -27,13 +27,13 @@ import torch
 from torch.nn import functional as F
 
 from batches import IGNORE, Examples, Speech, cuts, positions, text_bias
+from export import load_language_model
 from measure import Yardstick
 from model import EOI_AT, PREFIX, LanguageModel, Shape
 import pictures
 
 IMAGE_WEIGHT = 0.1        # of predicting an image token that has no caption before it, against 1 for a text token
 DRAWN_WEIGHT = 0.3        # of predicting one that has
-DRAW_EVERY = 8            # one batch in so many is text to image
 FRAME_CUT = 0.1           # share of texts that lose <s>, and of those that lose the start of image
 EOI_CUT = 0.75            # of base and open: nothing is to be learned there, and cutting that edge must not be foreign
 STEPS = {"base": 800, "open": 1600, "gate": 1600, "reopened": 400}
@@ -66,7 +66,7 @@ def optimisers(model):
 
 
 def weighed(model, hidden, targets, weights):
-    """Cross-entropies of what is to be predicted, summed, with their weights summed; `weights` is like `targets`."""
+    """The cross-entropy of each token that is to be predicted, and its weight; `weights` is like `targets`."""
     supervised = targets != IGNORE
     logits = model.lm_head(hidden[supervised]).float()
     each = F.cross_entropy(logits, targets[supervised], reduction="none")
@@ -110,16 +110,26 @@ def losses(model, examples, arguments, generator, image_cut, eoi_cut, decoy_shar
     return ((each * weight).sum() + label_loss) / (weight.sum() + labels.sum()), parts
 
 
+def start(path):
+    """A checkpoint, or the weights of an exported folder."""
+    if not os.path.isdir(path):
+        return torch.load(path)
+    model, _ = load_language_model(path)
+    return {"model": model.state_dict(), "shape": model.shape.__dict__, "optimisers": [],
+            "history": [{"recipe": f"exported {os.path.basename(os.path.abspath(path))}"}]}
+
+
 def train(arguments):
     torch.manual_seed(arguments.seed)
     generator = torch.Generator().manual_seed(arguments.seed)
     speech = Speech(os.path.join(arguments.work, "tokenizer.json"))
     examples = Examples(arguments.work, speech, seed=DATA_SEEDS[arguments.recipe] + arguments.seed)
-    model = LanguageModel(Shape(speech.vocabulary, arguments.hidden, arguments.inner, arguments.layers, arguments.heads))
+    saved = start(arguments.start) if arguments.start else None
+    model = LanguageModel(Shape(**saved["shape"]) if saved else
+                          Shape(speech.vocabulary, arguments.hidden, arguments.inner, arguments.layers, arguments.heads))
     yardstick = validation(arguments.work, speech)
     optimiser, history = optimisers(model), []
-    if arguments.start:
-        saved = torch.load(arguments.start)
+    if saved:
         model.load_state_dict(saved["model"])
         history = saved["history"]
         if arguments.recipe in ("open", "gate"):                 # the same training going on; `reopened` is a new one
@@ -139,7 +149,7 @@ def train(arguments):
             for group in one.param_groups:
                 group["lr"] = peak * schedule(arguments.recipe, step, steps, arguments.flat)
         seen = shares(arguments.recipe, step / steps, arguments)
-        if step % DRAW_EVERY == DRAW_EVERY - 1:
+        if arguments.draw_every and (step + 1) % arguments.draw_every == 0:
             loss, parts = drawing_loss(model, examples, arguments)
         else:
             loss, parts = losses(model, examples, arguments, generator, *seen)
@@ -192,10 +202,11 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--recipe", choices=list(STEPS), required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", help="checkpoint to start from")
+    parser.add_argument("--start", help="checkpoint or exported folder to start from")
     parser.add_argument("--name", help="of the checkpoint, before the seed; default: the recipe")
     parser.add_argument("--steps", type=int, help=f"default: {STEPS}")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--draw-every", type=int, default=8, help="one batch in so many is text to image; 0: none")
     parser.add_argument("--scale", type=float, default=1.0, help="of the peak learning rates")
     parser.add_argument("--flat", type=float, default=0.4, help="share of the steps at the peak learning rate")
     parser.add_argument("--tail-from", type=float, default=0.2, help="share of the gate's steps after which images are shown again")

@@ -32,7 +32,10 @@ package struct SweepVariant: Sendable {
 
     /// What is computed of it, on a decoder of `layers` layers.
     package func cone(layers: Int) -> Cone {
-        Cone(of: interventions, measuring: measurements, tokens: prompt.layout.tokens, layers: layers)
+        // A clean run is measured in a pass of its own.
+        Cone(
+            of: interventions, measuring: interventions.isEmpty ? .none : measurements, tokens: prompt.layout.tokens,
+            layers: layers)
     }
 
     /// What its clean run has to keep: the states that join, and those that patches replace.

@@ -25,7 +25,7 @@ struct SweepStack {
         var sequences = zip(members, hooks).map(prompt)
         let states = try forward(&sequences)
         let nextTokens = distributions(after: states)
-        let measured = try zip(members, hooks).map { try run.measured($0.variant.measurements, by: $1) }
+        let measured = try zip(members, hooks).map(measured)
         var continuations: [Continuation] = []
         if let options {
             continuations = members.map { _ in Continuation(options, on: run.model) }
@@ -37,6 +37,14 @@ struct SweepStack {
                 receipt: hooks[index].receipt, measurements: measured[index],
                 rowsComputed: members[index].cone.rows + (options == nil ? 0 : continuations[index].tokens.count))
         }
+    }
+
+    /// What was measured in a member's run. A prompt that is left as it was is measured in a pass over all of it, as
+    /// clean runs are made: so a state has the same bits, and the same name, whoever takes it.
+    private func measured(_ member: Member, by hooks: RunHooks) throws -> MeasuredStates {
+        let asked = member.variant.measurements
+        if member.changesPrompt || asked.isEmpty { return try run.measured(asked, by: hooks) }
+        return try run.run(member.variant.prompt, measuring: asked).measurements
     }
 
     /// The member's rows of the prompt's pass, joining where its cone widens.
