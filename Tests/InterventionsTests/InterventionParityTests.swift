@@ -41,7 +41,9 @@ struct InterventionParityTests {
 
     @Test("every case does something to the run, but for the clean one and those that wait for generated tokens")
     func effects() throws {
-        let late = ["generate.steer_generated", "generate.steer_heads", "generate.mask", "generate.own", "measure.clean"]
+        let late = [
+            "generate.steer_generated", "generate.steer_heads", "generate.mask", "generate.own", "measure.clean",
+        ]
         for checkpoint in InterventionGoldens.checkpoints {
             let goldens = try InterventionGoldens(checkpoint)
             for name in InterventionGoldens.names(checkpoint) {
