@@ -8,17 +8,22 @@
 #   make lint       formatting and import rules
 #   make format     rewrite the sources as `make lint` wants them
 #   make test-kill  kill and restart a server N times while jobs run (N=1000)
+#   make bench      speed of kernels, prefill, decode and picture encoding, on a checkpoint made on the spot (SHAPE=190m)
+#   make bench-peers  the same beside PyTorch: installs torch and transformers into .build/peers
 #   make clean      remove build products
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 SWIFT_FLAGS := -c release
-FORMATTED := Sources Tests Migrations Package.swift
+FORMATTED := Sources Tests Benchmarks Migrations Package.swift
 N ?= 1000
 PAGES ?=
+SHAPE ?= 190m
+PEERS := .build/peers
+CHECKPOINT := .build/checkpoints/$(SHAPE)
 
-.PHONY: demo test test-suite test-docs build setup lint format test-kill clean
+.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers clean
 
 setup:
 	@Tools/setup/install.sh
@@ -53,6 +58,20 @@ format:
 
 test-kill: build
 	@KILL_CYCLES=$(N) swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest --filter KilledServerTests
+
+$(CHECKPOINT)/config.json:
+	@Benchmarks/make_checkpoint.py $(SHAPE) $(CHECKPOINT)
+
+bench: setup $(CHECKPOINT)/config.json
+	@swift build $(SWIFT_FLAGS) --product benchmarks
+	@.build/release/benchmarks kernels
+	@.build/release/benchmarks measure $(CHECKPOINT)
+
+bench-peers: setup $(CHECKPOINT)/config.json
+	@swift build $(SWIFT_FLAGS) --product benchmarks
+	@[ -x $(PEERS)/bin/python ] || python3 -m venv $(PEERS)
+	@$(PEERS)/bin/python -c 'import torch, transformers' 2>/dev/null || $(PEERS)/bin/pip install --quiet -r Benchmarks/requirements.txt
+	@$(PEERS)/bin/python Benchmarks/peers.py $(CHECKPOINT)
 
 clean:
 	@rm -rf .build .build-*

@@ -5,6 +5,7 @@ set -euo pipefail
 
 packages=(
     libopenblas-dev    # matrix products
+    libdnnl-dev        # bfloat16 products, convolutions
     libnghttp2-dev     # HTTP/2
     libsqlite3-dev     # the store
     libturbojpeg0-dev  # JPEG
