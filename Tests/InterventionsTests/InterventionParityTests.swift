@@ -15,7 +15,7 @@ struct InterventionParityTests {
     func cases(checkpoint: String) throws {
         let goldens = try InterventionGoldens(checkpoint)
         let names = InterventionGoldens.names(checkpoint)
-        #expect(names.count == 49)
+        #expect(names.count == 50)
         for name in names {
             let trace = try goldens.trace(name, writing: [.residualStream, .logits, .generatedIDs])
             func agrees(_ values: [Float]?, _ tensor: String) throws {

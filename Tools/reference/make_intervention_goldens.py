@@ -1,6 +1,7 @@
 """Goldens for interventions: a checkpoint run in transformers under hooks on transformers' own modules.
 
     python make_intervention_goldens.py FOLDER [--image-a A.png --image-b B.png] [--prompt TEXT] [--out FOLDER]
+                                               [--random N --seed S]
 
 FOLDER is a Chameleon checkpoint; one made by make_reference.py has its pictures and prompt in reference.json. Written to
 --out (default FOLDER) are interventions.json, with every case's interventions object in the wire's JSON, and
@@ -51,6 +52,7 @@ from safetensors.torch import save_file
 
 from hook_checks import Checks
 from hooked_chameleon import SITES, Lab, indices
+from random_interventions import RandomInterventions
 
 CHECK_BAR = 2e-5
 
@@ -72,6 +74,18 @@ class Goldens:
             self.case(name, interventions, tokens=tokens)
         for name, interventions, measure in self.measurements():
             self.case(name, interventions, measure=measure)
+
+    def make_random(self, count, seed):
+        """Cases that are drawn; every one generates a little, and measures."""
+        self.patches(), self.steers()
+        drawn = RandomInterventions(
+            self.lab, self.lab.prompt(self.text, "a"), self.other_text,
+            ["b.eoi", "b.image.mean"] + [f"turn.{site}" for site in SITES], seed)
+        for index in range(count):
+            measure = {
+                "captures": [{"site": drawn.draw.choice(SITES), "layers": "all", "positions": ["eoi", "last"]}],
+                "attention": [{"heads": "all", "queries": "last"}], "logit_lens": [{}]}
+            self.case(f"random.{index}", drawn.next(), tokens=3, measure=measure)
 
     def case(self, name, interventions, tokens=0, measure=None):
         lab, prompt = self.lab, self.lab.prompt(self.text, "a")
@@ -260,7 +274,10 @@ class Goldens:
         lens = [{}, {"site": "mlp_out", "layers": [1, 2], "positions": ["eoi", "last"], "top": 3},
                 {"site": "resid_in", "layers": 2, "positions": "text", "top": 2}]
         measure = {"captures": captures, "attention": attention, "logit_lens": lens}
-        return [("measure.clean", {}, measure), ("measure.mixture", self.mixture(), measure)]
+        value = {"knockouts": [{"queries": "all", "keys": "image", "layers": "1...", "mode": "value"}]}
+        weights = {"attention": attention[:3]}
+        return [("measure.clean", {}, measure), ("measure.mixture", self.mixture(), measure),
+                ("measure.value", value, weights)]
 
 
 def write(goldens, checks, pictures, text, out):
@@ -291,6 +308,8 @@ def main():
     parser.add_argument("--prompt", help="text with <image> in it (default: reference.json's)")
     parser.add_argument("--other-prompt", default="<image>What is shown in this image?")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--random", type=int, metavar="N", help="N drawn cases instead of the usual ones")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     reference = options.folder / "reference.json"
     facts = json.loads(reference.read_text()) if reference.exists() else {"images": {}}
@@ -298,12 +317,15 @@ def main():
         name: getattr(options, f"image_{name}") or options.folder / facts["images"][name] for name in ["a", "b"]}
     text = options.prompt or facts["prompt"]
     goldens = Goldens(Lab(options.folder, pictures), text, options.other_prompt)
-    goldens.make()
+    if options.random:
+        goldens.make_random(options.random, options.seed)
+    else:
+        goldens.make()
     checks = Checks(goldens)
     checks.run()
     size = write(goldens, checks, pictures, text, options.out or options.folder)
     margins = [case["margin"] for case in goldens.cases if "margin" in case]
-    changes = [case["largest_change"] for case in goldens.cases if case["interventions"] and "greedy" not in case]
+    changes = [case["largest_change"] for case in goldens.cases if case["interventions"] and "greedy" not in case] or [0]
     print(f"{options.folder.name}: {len(goldens.cases)} cases, {size} bytes, smallest margin {min(margins):.4f}, "
           f"smallest change of a largest logit {min(changes):.4f}")
     for name, error in checks.results.items():

@@ -7,14 +7,21 @@ import Logging
 import Models
 import StrictJSON
 
-struct ModelsCommand: AsyncParsableCommand {
+struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models",
-        abstract: "List the models there are, or say everything about one.",
+        abstract: "List the models there are, say everything about one, or test one.",
         discussion: """
               narrowgate models
               narrowgate models gate
-            """)
+              narrowgate models selftest gate
+            """,
+        subcommands: [ModelsShowCommand.self, SelfTestCommand.self], defaultSubcommand: ModelsShowCommand.self)
+}
+
+struct ModelsShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "List the models there are, or say everything about one (the default).")
 
     @Argument(help: "A model's name or folder.") var name: String?
     @OptionGroup var models: ModelOptions

@@ -78,7 +78,7 @@ struct TraceCommand: AsyncParsableCommand {
 
     func run() async throws {
         startLogging(.error)
-        let model = try load()
+        let model = try models.load(model)
         var set = try interventions.map { try read($0) { field in try InterventionSet(field) } } ?? InterventionSet()
         let measurements = try measure.map { try read($0, Self.measurements) } ?? Measurements()
         var pictures = TracePictures(model)
@@ -107,21 +107,6 @@ struct TraceCommand: AsyncParsableCommand {
         let measurements = try Measurements(members)
         try members.finish()
         return measurements
-    }
-
-    private func load() throws -> VisionLanguageModel {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: model, isDirectory: &isFolder), isFolder.boolValue {
-            let folder = URL(filePath: model).standardizedFileURL
-            return try VisionLanguageModel(
-                directory: folder, name: folder.lastPathComponent, numberFormat: models.numberFormat)
-        }
-        let catalog = ModelCatalog(directories: try ModelFolders.directories(models.folders))
-        guard let entry = catalog[model] else {
-            let known = catalog.entries.map(\.name).joined(separator: ", ")
-            throw CommandError("--model \(model) is neither a folder nor a model; models are \(known)")
-        }
-        return try entry.load(numberFormat: models.numberFormat)
     }
 
     private func request(on model: VisionLanguageModel) -> PromptRequest {
