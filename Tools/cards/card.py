@@ -23,7 +23,7 @@ def scores(client, name, drawn, cut, progress, what):
     progress.done(f"{what}: captions")
     probes = measurements.probes(client, name, drawn, cut)
     progress.done(f"{what}: probes")
-    third = {count: scenes[:-(-len(scenes) // 3)] for count, scenes in drawn.items()}
+    third = {count: of_count[:-(-len(of_count) // 3)] for count, of_count in drawn.items()}
     questions = measurements.questions(client, name, third, cut // 3)
     progress.done(f"{what}: questions")
     return measurements.merged(captions, probes, questions)
