@@ -23,7 +23,7 @@ def scores(client, name, drawn, cut, progress, what):
     progress.done(f"{what}: captions")
     probes = measurements.probes(client, name, drawn, cut)
     progress.done(f"{what}: probes")
-    third = {count: scenes[:-(-len(scenes) // 3)] for count, scenes in drawn.items()}
+    third = {count: of_count[:-(-len(of_count) // 3)] for count, of_count in drawn.items()}
     questions = measurements.questions(client, name, third, cut // 3)
     progress.done(f"{what}: questions")
     return measurements.merged(captions, probes, questions)
@@ -66,9 +66,9 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, default=ROOT / "Models", help="where the model's folder is (default: Models)")
     parser.add_argument("--output", type=pathlib.Path, help="where README.md and card.json go (default: the model's folder)")
     parser.add_argument("--scenes", type=int, default=2000, help="test scenes for each number of objects (default: 2000)")
-    parser.add_argument("--cut", type=int, default=500, help="how many of them are run under every condition (default: 500)")
-    parser.add_argument("--unseen", type=int, default=500, help="scenes of held-out combinations for each number (default: 500)")
-    parser.add_argument("--pairs", type=int, default=500, help="scenes of one object to make pairs of (default: 500)")
+    parser.add_argument("--cut", type=int, default=300, help="how many of them are run under every condition (default: 300)")
+    parser.add_argument("--unseen", type=int, default=300, help="scenes of held-out combinations for each number (default: 300)")
+    parser.add_argument("--pairs", type=int, default=300, help="scenes of one object to make pairs of (default: 300)")
     parser.add_argument("--attended", type=int, default=150, help="scenes whose attention is read (default: 150)")
     parser.add_argument("--quick", action="store_true", help="a few scenes of everything: shows that it runs, measures nothing")
     parser.add_argument("--render", action="store_true", help="only write the text again")

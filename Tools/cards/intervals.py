@@ -5,7 +5,13 @@ Z = 1.959964
 
 
 def wilson(share, n):
-    """The 95 % interval (Wilson) of a share observed over `n` independent scenes."""
+    """The 95 % interval (Wilson) of a share observed over `n` independent scenes.
+
+    >>> tuple(round(bound, 4) for bound in wilson(1.0, 500))
+    (0.9924, 1.0)
+    >>> tuple(round(bound, 4) for bound in wilson(0.5, 100))
+    (0.4038, 0.5962)
+    """
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)

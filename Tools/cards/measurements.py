@@ -61,7 +61,13 @@ def paired(texts, truths):
 
 
 def right_words(pattern, text, truth):
-    """For each word of a kind in the true caption, whether the text has it as its word of that kind, in order."""
+    """For each word of a kind in the true caption, whether the text has it as its word of that kind, in order.
+
+    >>> right_words(SHAPES, "a small red ring above a large blue cross", "a large red ring left of a small blue square")
+    [True, False]
+    >>> right_words(RELATIONS, "a red ring", "a red ring above a blue cross left of a pink circle")
+    [False, False]
+    """
     words = re.findall(pattern, text)
     return [k < len(words) and words[k] == word for k, word in enumerate(re.findall(pattern, truth))]
 

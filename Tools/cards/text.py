@@ -90,8 +90,11 @@ def aims_of_gate(result, _):
         at_least(f"flips by patching [EOI], layer {patching['chosen_layer']}", chosen["flipped"]["share"], 0.90)]
 
 
-def aims_of_reopened(result, output):
-    gate = json.loads((output.parent / "gate" / "card.json").read_text())
+def aims_of_reopened(result, folder):
+    measured = folder.parent / "gate" / "card.json"
+    if not measured.exists():
+        raise SystemExit("reopened is held against gate: Tools/cards/card.py gate comes first")
+    gate = json.loads(measured.read_text())
     return [at_least(f"[EOI] cut, layers ≥ 1: {MEASURES[measure]}, as a share of gate's clean",
                      share(result, "eoi_after_0", measure) / share(gate, "clean", measure), 0.90)
             for measure in ("caption 1", "caption 2", "caption 3", "probe", "probe.colour", "questions")]
@@ -144,7 +147,7 @@ def card(name, folder, output):
 By `Tools/cards/card.py`, which asks a running `narrowgate serve` and nothing else, in float32. Scenes come from `narrowgate dataset scenes`, \
 seed {SEEDS['test']}, which no training or choice has seen; the layer of patching was chosen on seed {SEEDS['validation']}. Percent, with 95 % intervals (Wilson, \
 over scenes). The intervals are of the scenes; they do not cover how another training would turn out.
-{chr(10) + "### Aims" + chr(10) + chr(10) + table(["", "aim", "measured", "met"], aims(result, output)) + chr(10) if aims else ""}
+{chr(10) + "### Aims" + chr(10) + chr(10) + table(["", "aim", "measured", "met"], aims(result, folder)) + chr(10) if aims else ""}
 ### Clean
 
 {clean['caption 1']['n']:,} scenes for each number of objects, and {result['unseen']['caption 1']['n']:,} {unseen}. \
