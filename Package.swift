@@ -54,14 +54,19 @@ let package = Package(
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
-        floor("Interventions", ["StrictJSON", "Models", "Numerics"]),
+        floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
             name: "Migrations", path: "Migrations",
-            resources: [.embedInCode("0001_jobs_cells_images.sql")], swiftSettings: strict),
+            resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
+            swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "CLinux", log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "Checkpoints", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
-        floor("API", ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", httpTypes, log]),
+        .target(
+            name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
+        floor(
+            "API",
+            ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "ErrorPages", httpTypes, log]),
         .executableTarget(
             name: "narrowgate",
             dependencies: [

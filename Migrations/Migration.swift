@@ -17,6 +17,7 @@ package struct Migration: Sendable {
 
     /// Every migration, in order. (The build eats a resource name's first digit: `0001_…` becomes `_001_…`.)
     package static let all = [
-        Migration(number: 1, name: "0001_jobs_cells_images", sql: PackageResources._001_jobs_cells_images_sql)
+        Migration(number: 1, name: "0001_jobs_cells_images", sql: PackageResources._001_jobs_cells_images_sql),
+        Migration(number: 2, name: "0002_states", sql: PackageResources._002_states_sql),
     ]
 }

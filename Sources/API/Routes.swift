@@ -22,20 +22,29 @@ package struct Routes: Sendable {
 
     private let router: Router<Endpoint>
     private let health: HealthEndpoints
-    private let logger: Logger
+    private let failures: RequestFailures
 
     package init(jobs: JobService, closing: Closing = Closing(), logger: Logger = Logger(label: "api")) {
+        let failures = RequestFailures(logger: logger)
         let images = ImageEndpoints(jobs: jobs)
-        let submissions = SubmissionEndpoints(jobs: jobs, closing: closing)
+        let states = StateEndpoints(jobs: jobs)
+        let submissions = SubmissionEndpoints(
+            jobs: jobs, closing: closing, captionStream: CaptionStream(jobs: jobs, failures: failures))
         let jobEndpoints = JobEndpoints(jobs: jobs, closing: closing)
         let results = ResultEndpoints(store: jobs.store)
         let models = ModelEndpoints(jobs: jobs)
         let events = EventEndpoints(jobs: jobs, closing: closing)
+        let verification = VerificationEndpoints(jobs: jobs)
         let health = HealthEndpoints(jobs: jobs)
         var router = Router<Endpoint>()
         router.add(.post, "/v1/images", images.upload)
         router.add(.get, "/v1/images", images.list)
         router.add(.get, "/v1/images/{id}", images.image)
+        router.add(.post, "/v1/states", states.create)
+        router.add(.get, "/v1/states", states.list)
+        router.add(.get, "/v1/states/{id}", states.state)
+        router.add(.delete, "/v1/states/{id}", states.delete)
+        router.add(.get, "/v1/states/{id}/logit_lens", states.logitLens)
         router.add(.post, "/v1/captions", submissions.caption)
         router.add(.post, "/v1/knockouts", submissions.knockout)
         router.add(.post, "/v1/patches", submissions.patch)
@@ -45,13 +54,16 @@ package struct Routes: Sendable {
         router.add(.get, "/v1/jobs/{id}/results", results.ofJob)
         router.add(.get, "/v1/jobs/{id}/events", events.follow)
         router.add(.get, "/v1/results", results.search)
+        router.add(.post, "/v1/verify", verification.verify)
         router.add(.get, "/v1/models", models.list)
         router.add(.get, "/v1/models/{id}", models.model)
+        router.add(.get, "/docs/errors", PageEndpoints.list)
+        router.add(.get, "/docs/errors/{slug}", PageEndpoints.page)
         router.add(.get, "/livez") { _ in HealthEndpoints.alive }
         router.add(.get, "/readyz", health.ready)
         self.router = router
         self.health = health
-        self.logger = logger
+        self.failures = failures
     }
 
     /// The answer to a request; never fails, because every error is an answer.
@@ -74,7 +86,7 @@ package struct Routes: Sendable {
                     headerFields: [.allow: allow.map(\.rawValue).joined(separator: ", ")])
             }
         } catch {
-            return response(to: error, request)
+            return failures.problem(of: error, at: request).response(instance: request.path)
         }
     }
 
@@ -82,26 +94,6 @@ package struct Routes: Sendable {
     package func answerAtOnce(_ request: Request) -> Response? {
         guard request.target.text == "/livez", request.method == .get || request.method == .head else { return nil }
         return HealthEndpoints.alive
-    }
-
-    private func response(to error: any Error, _ request: Request) -> Response {
-        let problem: Problem
-        if let known = Problem(error) {
-            problem = known
-        } else {
-            problem = Problem(
-                .internalError,
-                "the server failed at this request, which is its fault; its log has it as request \(request.id)")
-        }
-        if problem.status.code >= 500, problem.code != .notReady {
-            logger.error(
-                "a request failed",
-                metadata: [
-                    "request": "\(request.id)", "method": "\(request.method.rawValue)", "path": "\(request.path)",
-                    "error": "\(error)",
-                ])
-        }
-        return problem.response(instance: request.path)
     }
 }
 
@@ -119,12 +111,12 @@ extension Routes {
         return server
     }
 
-    /// The most content that a route takes, in bytes: a picture, or a job whose pictures are `data:` URLs.
+    /// The most content that a route takes, in bytes: a picture, a state, or a job whose pictures are `data:` URLs.
     static func contentLimit(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Int {
         guard method == .post else { return 64 << 10 }
         switch target.segments {
         case ["v1", "images"]: return 32 << 20
-        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"]: return 64 << 20
+        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"], ["v1", "states"]: return 64 << 20
         default: return 64 << 10
         }
     }

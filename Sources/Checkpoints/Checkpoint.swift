@@ -63,15 +63,9 @@ package struct Checkpoint: Sendable {
                 throw CheckpointError(
                     file: file, subject: name, "has shape \(tensor.shape); the configuration asks for \(shape)")
             }
-            var widened = true
             let count = bytes.count / tensor.type.byteCount
-            let values = [Float](unsafeUninitializedCapacity: count) { target, written in
-                // All `count` elements are written unless `widened` is false, and then none is claimed.
-                let room = UnsafeMutableBufferPointer(rebasing: target[..<count])
-                widened = FloatConversion.widen(bytes, as: tensor.type, into: room)
-                written = widened ? count : 0
-            }
-            guard widened else {
+            guard tensor.type != .float64, let values = FloatConversion.floats(bytes, as: tensor.type, count: count)
+            else {
                 throw CheckpointError(
                     file: file, subject: name, "holds \(tensor.type.rawValue); weights must be F32, F16 or BF16")
             }

@@ -29,6 +29,22 @@ enum FloatConversion {
         return true
     }
 
+    /// The elements of a file that may also be float64, which is rounded.
+    ///
+    /// - Parameter type: F16, BF16, F32 or F64; `nil` is returned for any other.
+    static func floats(_ bytes: UnsafeRawBufferPointer, as type: TensorType, count: Int) -> [Float]? {
+        if type == .float64 {
+            return (0..<count).map { Float(bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self)) }
+        }
+        var known = true
+        let values = [Float](unsafeUninitializedCapacity: count) { target, written in
+            // All `count` elements are written unless `known` is false, and then none is claimed.
+            known = widen(bytes, as: type, into: UnsafeMutableBufferPointer(rebasing: target[..<count]))
+            written = known ? count : 0
+        }
+        return known ? values : nil
+    }
+
     /// One IEEE binary16 value, by shifting its fields into place and correcting the exponent's bias by a
     /// multiplication, which also normalises subnormals. No conversion instruction is assumed.
     @inline(__always)

@@ -62,3 +62,32 @@ final class MappedFile: @unchecked Sendable {
         return try body(UnsafeRawBufferPointer(start: start, count: range.count))
     }
 }
+
+/// The bytes of a file: mapped, or in memory.
+enum FileContent: Sendable {
+    case mapped(MappedFile)
+    case memory([UInt8], name: String)
+
+    /// What errors call the file.
+    var path: String {
+        switch self {
+        case .mapped(let file): file.path
+        case .memory(_, let name): name
+        }
+    }
+
+    var count: Int {
+        switch self {
+        case .mapped(let file): file.count
+        case .memory(let bytes, _): bytes.count
+        }
+    }
+
+    /// As ``MappedFile/withBytes(in:_:)``.
+    func withBytes<Result>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        switch self {
+        case .mapped(let file): try file.withBytes(in: range, body)
+        case .memory(let bytes, _): try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        }
+    }
+}

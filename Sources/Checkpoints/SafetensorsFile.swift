@@ -1,6 +1,6 @@
 import StrictJSON
 
-/// One safetensors file, mapped and validated.
+/// One safetensors file, mapped or in memory, and validated.
 ///
 ///     8 bytes    N, the header's length, little-endian
 ///     N bytes    JSON: name → {"dtype", "shape", "data_offsets": [begin, end]}, and "__metadata__"
@@ -19,15 +19,23 @@ package struct SafetensorsFile: Sendable {
     package let metadata: [(name: String, text: String)]
     /// The tensors, in the order of their data.
     package let tensors: [TensorDescription]
-    private let file: MappedFile
+    private let file: FileContent
     private let index: [String: Int]
     private let ranges: [Range<Int>]
 
     /// Opens the file at `path` and validates its header.
     ///
     /// - throws: ``CheckpointError`` that names the file and the tensor.
-    package init(path: String) throws {
-        let file = try MappedFile(path: path)
+    package init(path: String) throws { try self.init(.mapped(try MappedFile(path: path))) }
+
+    /// Takes a file that is in memory and validates its header.
+    ///
+    /// - Parameter name: what errors call it.
+    /// - throws: ``CheckpointError`` that names the file and the tensor.
+    package init(content: [UInt8], name: String) throws { try self.init(.memory(content, name: name)) }
+
+    private init(_ file: FileContent) throws {
+        let path = file.path
         let dataStart = try Self.dataStart(of: file)
         let header = try file.withBytes(in: 8..<dataStart) { bytes in
             guard bytes.first == UInt8(ascii: "{") else {
@@ -79,9 +87,24 @@ package struct SafetensorsFile: Sendable {
         return try file.withBytes(in: ranges[position]) { try body(tensors[position], $0) }
     }
 
+    /// The elements of a tensor of floats as `Float`, row-major: F16, BF16 and F32 exactly, F64 rounded once.
+    ///
+    /// - throws: ``CheckpointError`` where there is no such tensor, or its elements are no floats.
+    package func floats(of name: String) throws -> [Float] {
+        try withBytes(of: name) { tensor, bytes in
+            // The header's check: a shape that is there has a size.
+            let count = tensor.sizes?.elements ?? 0
+            guard let values = FloatConversion.floats(bytes, as: tensor.type, count: count) else {
+                throw CheckpointError(
+                    file: path, subject: name, "its elements are \(tensor.type.rawValue), no F16, BF16, F32 or F64")
+            }
+            return values
+        }
+    }
+
     // MARK: Validation
 
-    private static func dataStart(of file: MappedFile) throws -> Int {
+    private static func dataStart(of file: FileContent) throws -> Int {
         guard file.count >= 8 else {
             throw CheckpointError(file: file.path, "is \(file.count) bytes long; a safetensors file has at least 8")
         }

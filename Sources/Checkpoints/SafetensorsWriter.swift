@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import StrictJSON
 
 /// Writes a safetensors file of F32 and I32 tensors, piece by piece and in any order.
 ///
@@ -30,46 +29,24 @@ package final class SafetensorsWriter {
     package init(path: String, tensors: [TensorDescription], metadata: [(name: String, text: String)] = []) throws {
         self.path = path
         temporary = path + ".\(UUID().uuidString).partial"
-        var header = JSONObject()
-        if !metadata.isEmpty {
-            header["__metadata__"] = .object(JSONObject(metadata.map { ($0.name, .string($0.text)) }))
+        if let other = tensors.first(where: { $0.type != .float32 && $0.type != .int32 }) {
+            throw CheckpointError(file: path, subject: other.name, "only F32 and I32 are written")
         }
-        var offset = 0
-        for tensor in tensors {
-            guard tensor.type == .float32 || tensor.type == .int32 else {
-                throw CheckpointError(file: path, subject: tensor.name, "only F32 and I32 are written")
-            }
-            guard let sizes = tensor.sizes, sizes.bytes <= Int.max - offset else {
-                throw CheckpointError(file: path, subject: tensor.name, "the shape \(tensor.shape) is too large")
-            }
-            let end = offset + sizes.bytes
-            guard tensor.name != "__metadata__", index.updateValue(slots.count, forKey: tensor.name) == nil else {
-                throw CheckpointError(file: path, subject: tensor.name, "the name is taken")
-            }
-            slots.append(Slot(description: tensor, offset: offset, elements: sizes.elements))
-            header[tensor.name] = [
-                "dtype": .string(tensor.type.rawValue), "shape": .array(tensor.shape.map { .integer($0) }),
-                "data_offsets": [.integer(offset), .integer(end)],
-            ]
-            offset = end
+        let header = try SafetensorsHeader(tensors, metadata: metadata, file: path)
+        for (position, tensor) in tensors.enumerated() {
+            index[tensor.name] = position
+            // The header has checked the sizes.
+            slots.append(
+                Slot(description: tensor, offset: header.offsets[position], elements: tensor.sizes?.elements ?? 0))
         }
-        // Spaces after the JSON align the data to 8 bytes, as the format's own writer does.
-        var bytes = JSONValue.object(header).bytes
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - bytes.count % 8) % 8))
-        let prefix = withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { Array($0) } + bytes
 
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw CheckpointError(file: path, "cannot be written: \(String(cString: strerror(errno)))")
         }
-        for position in slots.indices {
-            slots[position] = Slot(
-                description: slots[position].description, offset: slots[position].offset + prefix.count,
-                elements: slots[position].elements)
-        }
-        try prefix.withUnsafeBytes { try put($0, at: 0) }
+        try header.bytes.withUnsafeBytes { try put($0, at: 0) }
         // Makes room at once, and so that a last tensor without elements needs no write.
-        guard ftruncate(descriptor, off_t(prefix.count + offset)) == 0 else {
+        guard ftruncate(descriptor, off_t(header.fileCount)) == 0 else {
             throw CheckpointError(file: path, "cannot be written: \(String(cString: strerror(errno)))")
         }
     }

@@ -78,8 +78,8 @@ extension EventLoop {
         if isShuttingDown { connection.keepsConnection = false }
         var pieces: Exchange.Pieces?
         if case .stream = response.content, !isHead, !response.statusForbidsContent {
-            pieces = version == .http10 ? .bare : .chunks
-            if version == .http10 { connection.keepsConnection = false }
+            pieces = version == .http10 || response.contentLength != nil ? .bare : .chunks
+            if version == .http10, response.contentLength == nil { connection.keepsConnection = false }
         }
         let persistence: HTTP1Writer.Persistence =
             connection.keepsConnection ? (version == .http10 ? .keepAlive : .unsaid) : .close
@@ -102,9 +102,9 @@ extension EventLoop {
                 response, framing: framing, persistence: persistence, date: date.line, into: &output)
             if !isHead, !response.statusForbidsContent { output.append(contentsOf: bytes) }
         case .stream:
-            HTTP1Writer.head(
-                response, framing: isChunked ? .chunked : .unsaid, persistence: persistence, date: date.line,
-                into: &output)
+            let length = response.statusForbidsContent ? nil : response.contentLength
+            let framing = length.map { HTTP1Writer.Framing.length($0) } ?? (isChunked ? .chunked : .unsaid)
+            HTTP1Writer.head(response, framing: framing, persistence: persistence, date: date.line, into: &output)
         }
     }
 

@@ -42,6 +42,7 @@ extension EventLoop {
     private func begin(_ identifier: ExchangeID, _ response: Response) -> Bool {
         guard let (connection, exchange) = find(identifier) else { return false }
         let streams: Bool
+        exchange.promised = response.contentLength
         switch connection.wire {
         case .http2(let session): streams = session.answer(identifier.stream, response)
         case .http1, .undecided:
@@ -57,6 +58,10 @@ extension EventLoop {
     /// A piece of a streamed answer; returns when the client is not too far behind.
     private func write(_ bytes: [UInt8], _ identifier: ExchangeID) async throws {
         guard let (connection, exchange) = find(identifier) else { throw ClientGone() }
+        if let promised = exchange.promised {
+            guard bytes.count <= promised else { throw WrongLength() }
+            exchange.promised = promised - bytes.count
+        }
         switch connection.wire {
         case .http2(let session):
             guard session.write(bytes, on: identifier.stream) else { throw ClientGone() }
@@ -83,6 +88,7 @@ extension EventLoop {
     /// A streamed answer is complete.
     private func end(_ identifier: ExchangeID) {
         guard let (connection, exchange) = find(identifier) else { return }
+        guard exchange.promised ?? 0 == 0 else { return abort(identifier) }
         switch connection.wire {
         case .http2(let session): session.end(identifier.stream)
         case .http1, .undecided: if exchange.pieces == .chunks { HTTP1Writer.lastChunk(into: &connection.output) }
@@ -115,3 +121,6 @@ extension EventLoop {
         return (connection, exchange)
     }
 }
+
+/// A stream wrote more than the length that was announced.
+private struct WrongLength: Error {}

@@ -12,7 +12,7 @@ final class Exchange {
     /// How the pieces of a streamed answer are framed over HTTP/1.
     enum Pieces {
         case chunks
-        /// Not at all: the content ends with the connection (HTTP/1.0).
+        /// Not at all: the content ends at its announced length, or with the connection (HTTP/1.0).
         case bare
     }
 
@@ -23,6 +23,8 @@ final class Exchange {
     let contentCount: Int
     var task: Task<Void, Never>?
     var pieces: Pieces?
+    /// Bytes that an announced length still promises.
+    var promised: Int?
     /// Writers that wait until the client has caught up.
     var waiters: [CheckedContinuation<Void, any Error>] = []
 

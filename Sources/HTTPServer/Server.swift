@@ -6,7 +6,18 @@ package struct BoundAddress: Sendable, Hashable, CustomStringConvertible {
     package let port: UInt16
 
     /// The address as a URL without a path, `http://127.0.0.1:8080`.
-    package var description: String {
+    package var description: String { url(host) }
+
+    /// The same as this machine reaches it: a wildcard address stands for the loopback one.
+    package var local: String {
+        switch host {
+        case "0.0.0.0": url("127.0.0.1")
+        case "::", "[::]": url("::1")
+        default: description
+        }
+    }
+
+    private func url(_ host: String) -> String {
         let isBareIPv6 = host.contains(":") && !host.hasPrefix("[")
         return "http://\(isBareIPv6 ? "[\(host)]" : host):\(port)"
     }

@@ -17,11 +17,15 @@ package struct InterventionError: Error, Sendable, Equatable, CustomStringConver
         case overlappingPatches = "overlapping_patches"
         case positionCountMismatch = "position_count_mismatch"
         case missingSource = "missing_source"
+        case unknownState = "unknown_state"
+        case stateMismatch = "state_mismatch"
+        case tooManyValues = "too_many_values"
         case unsupported = "unsupported_intervention"
         case unknownToken = "unknown_token"
         case unknownPreset = "unknown_preset"
         case promptTooLong = "prompt_too_long"
         case imageCountMismatch = "image_count_mismatch"
+        case invalidPrompt = "invalid_prompt"
     }
 
     package let code: Code

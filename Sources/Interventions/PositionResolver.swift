@@ -18,12 +18,12 @@ package struct PositionResolver: Sendable {
     }
 
     /// How an expression is used; decides whether `text` and `all` reach into generated positions.
-    package enum Use: Sendable { case queries, keys, patch }
+    package enum Use: Sendable { case queries, keys, patch, measurement }
 
     /// The positions of `expression`.
     ///
     /// - throws: ``InterventionError`` naming `path` for an unknown role, a role that this prompt lacks,
-    ///   a position outside the prompt, or `generated` where a patch would act.
+    ///   a position outside the prompt, or `generated` where a patch would act or something is measured.
     package func resolve(_ expression: PositionExpression, as use: Use, path: String) throws(InterventionError)
         -> PositionSet
     {
@@ -43,6 +43,34 @@ package struct PositionResolver: Sendable {
             return PositionSet(prompt: prompt.sorted(), generated: generated)
         case .role(let name):
             return try resolve(role: name, as: use, path: path)
+        }
+    }
+
+    /// The positions of `expression` in a stored state, which has indices and no roles.
+    ///
+    /// - Parameter count: how many positions the state has.
+    static func indices(
+        _ expression: PositionExpression, in count: Int, path: String
+    ) throws(InterventionError) -> [Int] {
+        switch expression {
+        case .role(let name):
+            throw InterventionError(
+                .unresolvedRole, at: path,
+                "\"\(name)\" is a role, and a state has none; give indices or ranges of its \(count) position(s)")
+        case .index(let index): return try indices(.range(index..<(index + 1)), in: count, path: path)
+        case .range(let range):
+            let end = range.upperBound == IndexRange.open ? max(count, range.lowerBound + 1) : range.upperBound
+            guard end <= count else {
+                throw InterventionError(
+                    .positionOutOfRange, at: path, "position \(end - 1) is outside the state's 0...\(count - 1)")
+            }
+            return Array(range.lowerBound..<end)
+        case .list(let elements):
+            var all = Set<Int>()
+            for (at, element) in elements.enumerated() {
+                all.formUnion(try indices(element, in: count, path: "\(path)[\(at)]"))
+            }
+            return all.sorted()
         }
     }
 
@@ -93,12 +121,16 @@ package struct PositionResolver: Sendable {
         case .last: return PositionSet(prompt: [layout.tokens - 1])
         case .all: return PositionSet(prompt: Array(0..<layout.tokens), generated: use == .queries)
         case .generated:
-            guard use != .patch else {
+            switch use {
+            case .queries, .keys: return PositionSet(prompt: [], generated: true)
+            case .patch:
                 throw InterventionError(
                     .unsupported, at: path,
                     "generated positions cannot be patched; a patch at prompt positions acts on through the cache")
+            case .measurement:
+                throw InterventionError(
+                    .unsupported, at: path, "the prompt's positions are measured, and not those that are generated")
             }
-            return PositionSet(prompt: [], generated: true)
         }
     }
 

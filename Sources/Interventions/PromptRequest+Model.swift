@@ -8,11 +8,18 @@ extension PromptRequest {
 
     /// The prompt's text on `model`, with the image placeholder in it.
     ///
-    /// - throws: ``InterventionError`` naming the field, for a preset that the model lacks or a question
+    /// - throws: ``InterventionError`` naming the field, for a preset or a chat form that the model lacks, or a question
     ///   that is missing or not asked for.
     package func text(on model: VisionLanguageModel, path: String) throws(InterventionError) -> String {
         switch self {
         case .text(let text): return text
+        case .chat(let message):
+            guard let template = model.chatTemplate else {
+                throw InterventionError(
+                    .invalidPrompt, at: "\(path).chat",
+                    "\(model.name) has no chat form: its tokenizer names no sep_token; give \"text\" or a preset")
+            }
+            return template.replacing("{message}", with: message)
         case .preset(let name, let question):
             guard let preset = model.presets.first(where: { $0.name == name }) else {
                 let known = model.presets.map(\.name).joined(separator: ", ")

@@ -6,19 +6,24 @@ package enum PromptRequest: Sendable, Equatable {
     case preset(String, question: String?)
     /// Text with the family's image placeholder in it; no chat template is applied.
     case text(String)
+    /// A user's message with the placeholder in it, to which the family's chat form is applied.
+    case chat(String)
 
     package init(_ field: JSONField) throws(JSONError) {
         let members = try field.object()
         let preset = try members.optional("preset")?.string()
         let question = try members.optional("question").map { given throws(JSONError) in try Self.text(given) }
         let text = try members.optional("text").map { given throws(JSONError) in try Self.text(given) }
+        let chat = try members.optional("chat").map { given throws(JSONError) in try Self.text(given) }
         try members.finish()
-        switch (preset, text) {
-        case (let preset?, nil): self = .preset(preset, question: question)
-        case (nil, let text?):
-            guard question == nil else { throw field.invalid("\"question\" goes with a preset, not with \"text\"") }
-            self = .text(text)
-        default: throw field.invalid("give either \"preset\" or \"text\"")
+        switch (preset, text, chat) {
+        case (let preset?, nil, nil): self = .preset(preset, question: question)
+        case (nil, let text?, nil): self = .text(text)
+        case (nil, nil, let chat?): self = .chat(chat)
+        default: throw field.invalid("give one of \"preset\", \"text\" and \"chat\"")
+        }
+        guard preset != nil || question == nil else {
+            throw field.invalid("\"question\" goes with a preset, not with \"text\" or \"chat\"")
         }
     }
 
@@ -39,6 +44,7 @@ package enum PromptRequest: Sendable, Equatable {
         case .preset(let name, let question?): ["preset": .string(name), "question": .string(question)]
         case .preset(let name, nil): ["preset": .string(name)]
         case .text(let text): ["text": .string(text)]
+        case .chat(let message): ["chat": .string(message)]
         }
     }
 }

@@ -21,14 +21,24 @@ package struct Receipt: Sendable, Equatable {
         package let site: String
         package let layer: Int
         package let positions: String
-        /// L2 norms over the positions together: before, after, and of the difference.
-        package let normBefore: Double
-        package let normAfter: Double
-        package let moved: Double
+        /// Over the positions together.
+        package let norms: MovedNorms
+        package var moved: Double { norms.moved }
+    }
+
+    package struct Shift: Sendable, Equatable {
+        package let site: String
+        package let layer: Int
+        package let positions: String
+        package let scale: Double
+        /// Over the prompt's positions together; over the generated ones where it steers those alone.
+        package let norms: MovedNorms
+        package var moved: Double { norms.moved }
     }
 
     package var cuts: [Cut]
     package var moves: [Move]
+    package var shifts: [Shift]
     /// Total variation between the clean and the intervened next-token distribution; `nil` where no clean run was made.
     package var effect: Double?
 
@@ -48,11 +58,19 @@ package struct Receipt: Sendable, Equatable {
                 moves.map { move in
                     [
                         "site": .string(move.site), "layer": .integer(move.layer), "positions": .string(move.positions),
-                        "norm_before": .finite(move.normBefore), "norm_after": .finite(move.normAfter),
-                        "moved": .finite(move.moved),
+                        "norm_before": .finite(move.norms.before), "norm_after": .finite(move.norms.after),
+                        "moved": .finite(move.norms.moved),
                     ]
                 }),
-            "steers": [],
+            "steers": .array(
+                shifts.map { shift in
+                    [
+                        "site": .string(shift.site), "layer": .integer(shift.layer),
+                        "positions": .string(shift.positions), "scale": .number(shift.scale),
+                        "norm_before": .finite(shift.norms.before), "norm_after": .finite(shift.norms.after),
+                        "moved": .finite(shift.norms.moved),
+                    ]
+                }),
             "effect": .finite(effect),
         ]
     }

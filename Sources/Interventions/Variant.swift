@@ -34,7 +34,9 @@ package struct Variant: Sendable, Equatable {
         interventions = try InterventionSet(members: members)
         try members.finish()
         guard usesNextImage || !interventions.isEmpty || interventions.allowNoop else {
-            throw field.invalid("the variant does nothing; give knockouts or patches (the clean run is always made)")
+            throw field.invalid(
+                "the variant does nothing; give knockouts, patches or steers (the clean run is always made)"
+            )
         }
     }
 
@@ -55,6 +57,7 @@ package struct Variant: Sendable, Equatable {
         let selections =
             interventions.knockouts.enumerated().map { ($1.layers, "\(path).knockouts[\($0)].layers") }
             + interventions.patches.enumerated().map { ($1.layers, "\(path).patches[\($0)].layers") }
+            + interventions.steers.enumerated().map { ($1.layers, "\(path).steers[\($0)].layers") }
         for (selection, path) in selections where selection.makesVariants {
             guard found == nil else {
                 throw JSONError(

@@ -30,7 +30,8 @@ struct JobAttempt: Sendable {
         let recorded = try await queue.store.recordedOrdinals(of: job.id)
         for group in run.groups where !group.ordinals.allSatisfy(recorded.contains) {
             try Task.checkCancellation()
-            let state = try await queue.record(try await cells(of: group, run), under: claimed.lease)
+            let state = try await queue.record(
+                try await run.cells(of: group, on: engine), under: claimed.lease)
             if state.status == .cancelling { return Ending(event: .cancel) }
         }
         return try await ending(run)
@@ -44,25 +45,6 @@ struct JobAttempt: Sendable {
                 code: .cannotRun,
                 message: "The plan has \(ordinals.count) cells where the job has \(claimed.job.progress.total): "
                     + "it was submitted to another version of narrowgate or of its model.")
-        }
-    }
-
-    private func cells(of group: StackGroup, _ run: any JobRun) async throws -> [CellRecord] {
-        do {
-            let computation = try await run.computation(of: group)
-            let cells = try await engine.run(.batch, computation)
-            guard cells.map(\.ordinal).sorted() == Array(group.ordinals) else {
-                throw JobFailure(
-                    code: .cannotRun,
-                    message: "Group \(group.number) gave cells \(cells.map(\.ordinal)) for \(group.ordinals).")
-            }
-            return cells
-        } catch EngineError.stopped {
-            throw EngineError.stopped
-        } catch {
-            try Task.checkCancellation()
-            let message = (error as? JobFailure)?.message ?? "\(error)"
-            return group.ordinals.map { run.failedCell($0, of: group, message: message) }
         }
     }
 

@@ -66,10 +66,14 @@ package actor JobQueue {
     /// - Parameters:
     ///   - request: JSON, as accepted, defaults filled in.
     ///   - total: how many cells it will have.
-    /// - throws: ``StoreError/queueFull(limit:)``.
-    package func submit(kind: String, model: String, request: String, total: Int) async throws -> JobRecord {
-        let job = try await store.submit(
-            JobSubmission(id: newIdentifier(), kind: kind, model: model, request: request, total: total), limit: limit)
+    ///   - states: digests of the states that the request names.
+    /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/unknownState(_:)`` for one that was deleted meanwhile.
+    package func submit(kind: String, model: String, request: String, total: Int, states: [String] = [])
+        async throws -> JobRecord
+    {
+        let submission = JobSubmission(
+            id: newIdentifier(), kind: kind, model: model, request: request, total: total, states: states)
+        let job = try await store.submit(submission, limit: limit)
         wakeWorkers()
         return job
     }

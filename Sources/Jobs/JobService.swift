@@ -15,20 +15,20 @@ package final class JobService: Sendable {
     package let queue: JobQueue
     package let engine: EngineThread
     private let runner: ExperimentRunner
-    private let cache: EncodedImageCache
+    let caches: EngineCaches
     private let speed: EngineSpeed
 
     package init(
         store: Store, models: ModelLibrary, queue: JobQueue, engine: EngineThread,
-        cache: EncodedImageCache = EncodedImageCache()
+        caches: EngineCaches = EngineCaches()
     ) {
         self.store = store
         self.models = models
         self.queue = queue
         self.engine = engine
-        self.cache = cache
+        self.caches = caches
         speed = EngineSpeed()
-        runner = ExperimentRunner(store: store, models: models, cache: cache, speed: speed)
+        runner = ExperimentRunner(store: store, models: models, caches: caches, speed: speed)
     }
 
     /// What a ``Worker`` runs claimed jobs with.
@@ -40,52 +40,34 @@ package final class JobService: Sendable {
     ///
     /// - throws: ``PictureError`` for a file that is neither PNG nor JPEG, does not decode, or is too large.
     package func storePicture(_ file: [UInt8]) async throws -> ImageRecord {
-        try await store.insert(try Self.examined(file))
+        try await store.insert(try NewImage(file))
     }
 
-    private static func examined(_ file: [UInt8]) throws -> NewImage {
-        let picture = try PictureFile(file)
-        return NewImage(content: file, format: picture.format, width: picture.width, height: picture.height)
-    }
-
-    /// What planning does with pictures that come inside a request.
+    /// What planning does with pictures and states that come with a request.
     package enum PictureHold: Sendable { case store, examineOnly }
 
     // MARK: Jobs
 
     /// Checks a request in full and lays it out. Pictures that came with it are stored only if all of it is right.
     ///
-    /// - Parameter files: pictures that came beside the request, which names them by digest.
+    /// - Parameters:
+    ///   - files: pictures that came beside the request, which names them by digest.
+    ///   - states: states that came beside it.
     /// - throws: what is wrong with which field: ``UnknownModel``, ``UnknownImage``, ``InterventionError``, …;
     ///   `PictureError` for one of `files`, ``RefusedImage`` for a picture inside the request.
     package func plan(
-        _ specification: JobSpecification, pictures: PictureHold = .store, files: [[UInt8]] = []
+        _ specification: JobSpecification, pictures: PictureHold = .store, files: [[UInt8]] = [],
+        states: [NewState] = []
     ) async throws -> JobPlan {
         let model = try await models.model(specification.model)
         var specification = specification
-        var brought: [String: NewImage] = [:]
-        for file in files { brought[try ContentDigest.of(file)] = try Self.examined(file) }
-        try await specification.mapImages { reference, path in
-            switch try ImageReference(reference, path: path) {
-            case .digest(let digest):
-                if brought[digest] == nil, try await store.image(digest) == nil {
-                    throw UnknownImage(digest: digest, path: path)
-                }
-                return digest
-            case .content(let content):
-                let digest = try ContentDigest.of(content)
-                if brought[digest] == nil {
-                    do { brought[digest] = try Self.examined(content) } catch let error as PictureError {
-                        throw RefusedImage(error: error, path: path)
-                    }
-                }
-                return digest
-            }
-        }
-        let plan = try JobPlan(specification, on: model)
-        if case .store = pictures {
-            for image in brought.values { _ = try await store.insert(image) }
-        }
+        var contents = RequestContents(store)
+        for file in files { try contents.bring(picture: file) }
+        for state in states { contents.bring(state) }
+        try await specification.mapImages { try await contents.image($0, path: $1) }
+        try await specification.mapStates { try await contents.state($0, path: $1) }
+        let plan = try JobPlan(specification, on: model, states: contents.descriptions)
+        if case .store = pictures { try await contents.keep() }
         return plan
     }
 
@@ -95,15 +77,18 @@ package final class JobService: Sendable {
     package func submit(_ plan: JobPlan) async throws -> JobRecord {
         try await queue.submit(
             kind: plan.specification.kind.rawValue, model: plan.model.name, request: plan.specification.json.text,
-            total: plan.cellCount)
+            total: plan.cellCount, states: plan.states.keys.sorted())
     }
 
     /// Captions one picture now, ahead of queued jobs, and stores the answer as a one-cell job.
     ///
-    /// - Parameter onToken: told of each token as it is chosen, on the engine's thread.
+    /// - Parameters:
+    ///   - onBegin: told when the engine has begun, on the engine's thread.
+    ///   - onToken: told of each token as it is chosen, there, too.
     /// - Returns: the answer of `POST /v1/captions`.
     package func caption(
-        _ plan: JobPlan, onToken: @escaping @Sendable (GeneratedToken) -> Void = { _ in }
+        _ plan: JobPlan, onBegin: @escaping @Sendable () -> Void = {},
+        onToken: @escaping @Sendable (GeneratedToken) -> Void = { _ in }
     ) async throws -> JSONValue {
         guard case .caption(let caption) = plan.specification else {
             throw InterventionError(.unsupported, at: "", "only a caption is answered at once")
@@ -111,7 +96,8 @@ package final class JobService: Sendable {
         let id = queue.newIdentifier()
         let group = try await runner.group(0, of: plan, job: id)
         let result = try await engine.run(.interactive) { boundary in
-            try CaptionRun(group, caption).run(
+            onBegin()
+            return try CaptionRun(group, caption).run(
                 ModelRun(plan.model, boundary: { try boundary.pass() }), onToken: onToken)
         }
         let cell = try group.captionCell(caption, result)

@@ -18,6 +18,8 @@ package final class VisionLanguageModel: Sendable {
     package let tokenizer: Tokenizer
     /// The family's prompts, overridden and extended by the folder's `narrowgate.json`, in order.
     package let presets: [PromptPreset]
+    /// What a chat message is spelt out as, `{message}` standing for it; `nil` where the checkpoint has no chat form.
+    package var chatTemplate: String? { parts.chatTemplate }
     /// Token ids that end generation.
     package let stopTokenIDs: Set<Int>
     /// Token ids that stand for parts of pictures; their logits are masked in text.

@@ -20,52 +20,91 @@ package struct AttentionProduct: Sendable {
     /// The key and value head that query head `head` reads.
     package func kvHead(of head: Int) -> Int { head / (heads / kvHeads) }
 
-    /// `scores = queries · keysᵀ / √headSize` of query head `head`, `[rows, keys]`, unmasked.
-    package func scores(head: Int, queries: Matrix, keys: [Float], into scores: inout Matrix) {
+    /// Consecutive keys or values of one sequence, `[count, kvHeads * headSize]`: what a cache holds in one piece.
+    package struct Segment {
+        /// At least `count` rows.
+        package let elements: [Float]
+        package let count: Int
+        /// The column of scores that the first one has.
+        package let column: Int
+
+        package init(elements: [Float], count: Int, column: Int = 0) {
+            self.elements = elements
+            self.count = count
+            self.column = column
+        }
+    }
+
+    /// `scores = queries · keysᵀ / √headSize` of query head `head`, unmasked, in the columns of a segment's keys.
+    ///
+    /// - Parameters:
+    ///   - queries: `[rows, heads * headSize]`, of which `range` are meant.
+    ///   - scores: `[range.count, keys]`.
+    package func scores(
+        head: Int, queries: Matrix, rows range: Range<Int>, keys: Segment, into scores: inout Matrix
+    ) {
         let width = kvHeads * headSize
-        let (rows, count) = (scores.rows, scores.columns)
-        precondition(head >= 0 && head < heads && queries.rows == rows && queries.columns == heads * headSize)
-        precondition(keys.count == count * width, "keys and scores disagree")
+        let stride = scores.columns
+        precondition(head >= 0 && head < heads && queries.columns == heads * headSize, "queries are packed by head")
+        check(range, of: queries, keys, scores)
         let keyHead = kvHead(of: head)
         queries.elements.withUnsafeBufferPointer { queries in
-            keys.withUnsafeBufferPointer { keys in
+            keys.elements.withUnsafeBufferPointer { elements in
                 scores.elements.withUnsafeMutableBufferPointer { scores in
                     // Column offsets stay below the strides because head < heads and keyHead < kvHeads, so the last
-                    // row's block ends inside its buffer.
-                    guard let queries = queries.baseAddress, let keys = keys.baseAddress,
+                    // row's block ends inside its buffer; `check` bounds rows and columns.
+                    guard let queries = queries.baseAddress, let elements = elements.baseAddress,
                         let scores = scores.baseAddress
                     else { return }
                     OpenBLAS.multiply(
-                        .init(start: queries + head * headSize, stride: heads * headSize),
-                        .init(start: keys + keyHead * headSize, stride: width), transposed: true, into: scores,
-                        resultStride: count, rows: rows, columns: count, inner: headSize,
-                        scale: 1 / Float(headSize).squareRoot())
+                        .init(
+                            start: queries + range.lowerBound * heads * headSize + head * headSize,
+                            stride: heads * headSize),
+                        .init(start: elements + keyHead * headSize, stride: width), transposed: true,
+                        into: scores + keys.column, resultStride: stride, rows: range.count, columns: keys.count,
+                        inner: headSize, scale: 1 / Float(headSize).squareRoot())
                 }
             }
         }
     }
 
-    /// `output = weights · values` into the columns of query head `head`; `weights` is `[rows, keys]`.
-    package func mix(head: Int, weights: Matrix, values: [Float], into output: inout Matrix) {
+    /// `output = weights · values` into the columns of query head `head`; the segment after the first is added.
+    ///
+    /// - Parameters:
+    ///   - weights: `[range.count, keys]`, of which the segment's columns are meant.
+    ///   - output: `[rows, heads * headSize]`, of which `range` are written.
+    package func mix(
+        head: Int, weights: Matrix, values: Segment, into output: inout Matrix, rows range: Range<Int>
+    ) {
         let width = kvHeads * headSize
-        let (rows, count) = (weights.rows, weights.columns)
-        precondition(head >= 0 && head < heads && output.rows == rows && output.columns == heads * headSize)
-        precondition(values.count == count * width, "values and weights disagree")
+        precondition(head >= 0 && head < heads && output.columns == heads * headSize, "outputs are packed by head")
+        check(range, of: output, values, weights)
         let valueHead = kvHead(of: head)
-        weights.elements.withUnsafeBufferPointer { weights in
-            values.withUnsafeBufferPointer { values in
+        weights.elements.withUnsafeBufferPointer { buffer in
+            values.elements.withUnsafeBufferPointer { elements in
                 output.elements.withUnsafeMutableBufferPointer { output in
                     // As in `scores`: the head's columns lie inside every row of each buffer.
-                    guard let weights = weights.baseAddress, let values = values.baseAddress,
+                    guard let start = buffer.baseAddress, let elements = elements.baseAddress,
                         let output = output.baseAddress
                     else { return }
                     OpenBLAS.multiply(
-                        .init(start: weights, stride: count),
-                        .init(start: values + valueHead * headSize, stride: width), transposed: false,
-                        into: output + head * headSize, resultStride: heads * headSize, rows: rows,
-                        columns: headSize, inner: count)
+                        .init(start: start + values.column, stride: weights.columns),
+                        .init(start: elements + valueHead * headSize, stride: width), transposed: false,
+                        into: output + range.lowerBound * heads * headSize + head * headSize,
+                        resultStride: heads * headSize, rows: range.count, columns: headSize, inner: values.count,
+                        keep: values.column > 0 ? 1 : 0)
                 }
             }
         }
+    }
+
+    private func check(_ range: Range<Int>, of packed: Matrix, _ segment: Segment, _ attention: Matrix) {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= packed.rows && attention.rows == range.count,
+            "rows of packed heads and of attention are the same")
+        precondition(
+            segment.column >= 0 && segment.count > 0 && segment.column + segment.count <= attention.columns
+                && segment.elements.count >= segment.count * kvHeads * headSize,
+            "a segment's keys are columns of attention")
     }
 }

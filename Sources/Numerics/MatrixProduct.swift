@@ -1,12 +1,36 @@
+/// How the rows of a product are computed.
+package enum ProductRows: Sendable {
+    /// All in one product: the fastest. A row's low bits may depend on how many rows there are.
+    case together
+    /// In tiles of ``OpenBLAS/tileRows``, the last one filled up: a row's bits depend on that row alone.
+    case tiled
+}
+
 extension Matrix {
     /// `self · weightᵀ`: what a linear layer without bias does to rows.
     ///
     /// - Parameter weight: `[out, in]`, as checkpoints store it; `self` is `[rows, in]`.
     /// - Returns: `[rows, out]`.
-    package func multiplied(byTransposed weight: Matrix) -> Matrix {
+    package func multiplied(byTransposed weight: Matrix, rows grouping: ProductRows = .together) -> Matrix {
         var result = Matrix(rows: rows, columns: weight.rows)
-        addProduct(withTransposed: weight, scale: 1, keep: 0, to: &result)
+        switch grouping {
+        case .together: addProduct(withTransposed: weight, scale: 1, keep: 0, to: &result)
+        case .tiled: multiplyTiles(byTransposed: weight, into: &result)
+        }
         return result
+    }
+
+    private func multiplyTiles(byTransposed weight: Matrix, into result: inout Matrix) {
+        let height = OpenBLAS.tileRows
+        var (tile, product) = (Matrix(rows: height, columns: columns), Matrix(rows: height, columns: weight.rows))
+        for first in stride(from: 0, to: rows, by: height) {
+            let count = min(height, rows - first)
+            tile.elements.replaceSubrange(
+                0..<count * columns, with: elements[first * columns..<(first + count) * columns])
+            tile.addProduct(withTransposed: weight, scale: 1, keep: 0, to: &product)
+            result.elements.replaceSubrange(
+                first * weight.rows..<(first + count) * weight.rows, with: product.elements[..<(count * weight.rows)])
+        }
     }
 
     /// `result = scale · self · weightᵀ + keep · result`; `self` `[rows, in]`, `weight` `[out, in]`, `result` `[rows, out]`.

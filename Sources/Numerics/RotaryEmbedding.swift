@@ -24,17 +24,19 @@ package struct RotaryEmbedding: Sendable {
         }
     }
 
-    /// Turns every head of every row; row `r` sits at `position + r`. `states` is `[rows, heads * headSize]`.
-    package func rotate(_ states: inout Matrix, from position: Int) {
+    /// Turns every head of some rows; the first of them sits at `position`. `states` is `[rows, heads * headSize]`.
+    package func rotate(_ states: inout Matrix, rows range: Range<Int>? = nil, from position: Int) {
         precondition(states.columns % headSize == 0, "rows must divide into heads")
-        let (rows, columns, half) = (states.rows, states.columns, headSize / 2)
+        let range = range ?? 0..<states.rows
+        precondition(range.lowerBound >= 0 && range.upperBound <= states.rows, "outside the matrix")
+        let (columns, half) = (states.columns, headSize / 2)
         var cosines = [Float](repeating: 0, count: half)
         var sines = cosines
         states.elements.withUnsafeMutableBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return }
-            for row in 0..<rows {
+            for row in range {
                 for pair in 0..<half {
-                    let angle = Double(Float(position + row) * frequencies[pair])
+                    let angle = Double(Float(position + row - range.lowerBound) * frequencies[pair])
                     cosines[pair] = Float(cos(angle))
                     sines[pair] = Float(sin(angle))
                 }

@@ -26,6 +26,8 @@ package struct CellQuery: Sendable {
     package var since: Timestamp?
     /// Recorded before this moment.
     package var until: Timestamp?
+    /// Only cells that were there when this mark was taken (``Store/cellMark()``).
+    package var mark: CellMark?
     package var after: Cursor?
     package var limit: Int
 
@@ -53,6 +55,8 @@ package struct CellQuery: Sendable {
         if let status { restrict("status = ?", status.rawValue) }
         if let since { restrict("created_at >= ?", since.text) }
         if let until { restrict("created_at < ?", until.text) }
+        // The plus keeps SQLite from going through the rows by their numbers instead of through an index.
+        if let mark { restrict("+rowid <= ?", mark.row) }
         if let after { restrict("(job, ordinal) > (?, ?)", after.job, after.ordinal) }
         let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         return ("SELECT \(columns) FROM cells \(filter) ORDER BY job, ordinal LIMIT \(pageLimit(limit) + 1)", arguments)

@@ -1,8 +1,8 @@
 import GRDB
 
 extension CellRecord {
-    /// The columns in the order of ``values(createdAt:)``.
-    private static let columnNames = [
+    /// The columns in the order of ``columnValues(createdAt:)``.
+    static let columnNames = [
         "job", "ordinal", "stack_group", "kind", "model", "status", "input", "image", "source_image", "variant",
         "layer", "site", "positions", "similarity", "similarity_base_source", "kl", "effect", "top1_agrees", "near_tie",
         "caption_agrees", "accurate", "flipped", "base_correct", "source_correct",
@@ -20,7 +20,7 @@ extension CellRecord {
         ON CONFLICT (job, ordinal) DO NOTHING
         """
 
-    private func values(createdAt: Timestamp) -> StatementArguments {
+    func columnValues(createdAt: Timestamp?) -> [(any DatabaseValueConvertible)?] {
         let identity: [(any DatabaseValueConvertible)?] = [
             job, ordinal, group, kind, model, status.rawValue, input, image, sourceImage, variant, layer,
             site, positions,
@@ -35,14 +35,15 @@ extension CellRecord {
         }
         let rest: [(any DatabaseValueConvertible)?] = [
             measures.logitDifferenceBase, measures.logitDifferenceSource, measures.logitDifferencePatched,
-            seconds, createdAt.text, measures.caption, error, document,
+            seconds, createdAt?.text, measures.caption, error, document,
         ]
-        return StatementArguments(identity + comparison + tokens + rest)
+        return identity + comparison + tokens + rest
     }
 
     /// Inserts the row unless its key is there. Returns whether it was inserted.
     func insert(_ database: Database, at moment: Timestamp) throws -> Bool {
-        try database.cachedStatement(sql: Self.insertion).execute(arguments: values(createdAt: moment))
+        try database.cachedStatement(sql: Self.insertion).execute(
+            arguments: StatementArguments(columnValues(createdAt: moment)))
         return database.changesCount > 0
     }
 

@@ -28,6 +28,8 @@ package struct CellRecord: Sendable, Equatable {
     package var error: String?
     /// JSON: the whole row as it goes over the wire, provenance included.
     package var document: String
+    /// States that were captured in the cell, stored with it; a cell that was read back has none here.
+    package var states: [NewState]
     /// When it was recorded; the store sets it.
     package var createdAt: Timestamp?
 
@@ -35,7 +37,8 @@ package struct CellRecord: Sendable, Equatable {
         job: String, ordinal: Int, group: Int, kind: String, model: String, status: Status, input: String,
         image: String? = nil, sourceImage: String? = nil, variant: String? = nil, layer: Int? = nil,
         site: String? = nil, positions: String? = nil, measures: CellMeasures = CellMeasures(),
-        seconds: Double? = nil, error: String? = nil, document: String
+        seconds: Double? = nil, error: String? = nil, document: String,
+        states: [NewState] = []
     ) {
         self.job = job
         self.ordinal = ordinal
@@ -54,6 +57,7 @@ package struct CellRecord: Sendable, Equatable {
         self.seconds = seconds
         self.error = error
         self.document = document
+        self.states = states
     }
 
     /// The wire's id: `job/ordinal`.

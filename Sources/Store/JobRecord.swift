@@ -65,13 +65,16 @@ package struct JobSubmission: Sendable {
     package let request: String
     /// How many cells the job will have.
     package let total: Int
+    /// Digests of the states that the request names; they must be stored.
+    package let states: [String]
 
-    package init(id: String, kind: String, model: String, request: String, total: Int) {
+    package init(id: String, kind: String, model: String, request: String, total: Int, states: [String] = []) {
         self.id = id
         self.kind = kind
         self.model = model
         self.request = request
         self.total = total
+        self.states = states
     }
 }
 

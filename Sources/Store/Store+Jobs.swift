@@ -4,7 +4,8 @@ extension Store {
     /// Queues a job. When this returns, the job survives anything.
     ///
     /// - Parameter limit: how many unfinished jobs the queue takes.
-    /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/invalidRecord(_:)`` for an id that is taken.
+    /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/invalidRecord(_:)`` for an id that is taken;
+    ///   ``StoreError/unknownState(_:)`` for a state that was deleted since the request was checked.
     package func submit(_ submission: JobSubmission, limit: Int) async throws -> JobRecord {
         let moment = clock()
         return try await write { database in
@@ -12,6 +13,7 @@ extension Store {
                 try Int.fetchOne(
                     database, sql: "SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'cancelling')") ?? 0
             guard unfinished < limit else { throw StoreError.queueFull(limit: limit) }
+            try Self.requireStates(submission.states, database)
             try database.execute(
                 sql: """
                     INSERT INTO jobs (id, kind, model, status, total, created_at, request) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -37,6 +39,9 @@ extension Store {
             throw StoreError.invalidRecord("cell \(cell.id) is not the only cell of job \(submission.id)")
         }
         let digest = try image.map { try ContentDigest.of($0.content) }
+        try requireWritable()
+        try stateFiles.write(cell.states)
+        let files = stateFiles
         let moment = clock()
         let seconds = min(max(cell.seconds ?? 0, 0), 1e9)
         let began = moment + .milliseconds(-Int(seconds * 1000))
@@ -55,6 +60,7 @@ extension Store {
                     moment.text, cell.error, submission.request,
                 ])
             _ = try cell.insert(database, at: moment)
+            try Self.insert(cell.states, files: files, at: moment, database)
             try EventRecord.append(.state, of: submission.id, at: moment, database)
             return try JobRecord.fetch(submission.id, database)
         }
@@ -95,7 +101,8 @@ extension Store {
         try await read { try String.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
     }
 
-    /// Asks for a job's end: a queued one ends `cancelled` at once, a running one becomes `cancelling`.
+    /// Asks for a job's end: one that nobody runs ends `cancelled` at once, whether it is queued or was begun by a process
+    /// that is gone; one that a worker has becomes `cancelling`.
     ///
     /// Asking twice changes nothing.
     ///
@@ -104,11 +111,16 @@ extension Store {
         let moment = clock()
         return try await write { database in
             let job = try JobRecord.fetch(id, database)
-            let next = try job.status(after: .requestCancel)
+            var next = try job.status(after: .requestCancel)
+            let isLeased = try Bool.fetchOne(
+                database, sql: "SELECT lease_expires_at IS NOT NULL FROM jobs WHERE id = ?", arguments: [id])
+            if isLeased != true, !next.isEnded, let ended = next.after(.cancel) { next = ended }
             if next != job.status {
                 try database.execute(
-                    sql: "UPDATE jobs SET status = ?, ended_at = ? WHERE id = ?",
-                    arguments: [next.rawValue, next.isEnded ? moment.text : nil, id])
+                    sql: """
+                        UPDATE jobs SET status = ?, ended_at = ?, lease_owner = iif(?, NULL, lease_owner) WHERE id = ?
+                        """,
+                    arguments: [next.rawValue, next.isEnded ? moment.text : nil, next.isEnded, id])
                 try EventRecord.append(.state, of: id, at: moment, database)
             }
             return try JobRecord.fetch(id, database)

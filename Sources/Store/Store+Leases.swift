@@ -71,7 +71,7 @@ extension Store {
         }
     }
 
-    /// Records the cells of one stack group and the progress of their job, together.
+    /// Records the cells of one stack group, the states that were captured in them and the progress of their job, together.
     ///
     /// All of it is one transaction: a crash leaves nothing or everything. A cell that is there already stays as it is,
     /// because the first outcome is the one that somebody may have read.
@@ -83,12 +83,16 @@ extension Store {
         if let stranger = cells.first(where: { $0.job != lease.job }) {
             throw StoreError.invalidRecord("cell \(stranger.id) does not belong to job \(lease.job)")
         }
+        // Before the transaction: whoever waits for the writer need not wait for their files.
+        try stateFiles.write(cells.flatMap(\.states))
         let moment = clock()
+        let files = stateFiles
         return try await write { database in
             try Self.requireCurrent(lease, database)
             var recorded = 0
             var failed = 0
             for cell in cells where try cell.insert(database, at: moment) {
+                try Self.insert(cell.states, files: files, at: moment, database)
                 recorded += 1
                 if cell.status == .failed { failed += 1 }
             }

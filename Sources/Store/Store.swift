@@ -2,7 +2,8 @@ import Foundation
 import GRDB
 package import Migrations
 
-/// Everything that narrowgate keeps: pictures, jobs, cells and events, in one SQLite file.
+/// Everything that narrowgate keeps: pictures, jobs, cells, events and states, in one SQLite file and, of states, the
+/// numbers in files beside it.
 ///
 /// Each method is one transaction, and what it returned is durable: the writer runs with `synchronous = FULL`, so a commit
 /// has reached the disk before the method returns. There is one writer connection, and it alone checkpoints: readers are
@@ -18,6 +19,7 @@ package import Migrations
 /// - Jobs: ``submit(_:limit:)``, ``insertFinished(_:status:cell:image:error:)``, ``job(_:)``, ``jobs(_:)``, ``requestCancel(_:)``
 /// - Running them: ``claim(owner:for:)``, ``renew(_:for:)``, ``release(_:)``, ``record(_:under:)``,
 ///   ``recordedOrdinals(of:)``, ``finish(_:as:error:summary:)``
+/// - States: ``insert(_:)``, ``state(_:)``, ``stateContent(_:)``, ``states(_:)``, ``deleteState(_:)``
 /// - Results: ``cells(_:)``, ``firstFailedCell(of:)``, ``events(of:after:limit:)``, ``counts()``
 package final class Store: Sendable {
     /// What a store is opened for.
@@ -31,9 +33,10 @@ package final class Store: Sendable {
     package let path: String
     package let access: Access
     let clock: @Sendable () -> Timestamp
+    let stateFiles: StateFiles
     // In this order: the connections close, with a last checkpoint, before the next process may open.
     private let pool: DatabasePool
-    private let lock: DatabaseLock?
+    let lock: DatabaseLock?
 
     /// Opens the database at `path`.
     ///
@@ -53,6 +56,7 @@ package final class Store: Sendable {
         self.path = path
         self.access = access
         self.clock = clock
+        stateFiles = StateFiles(database: path)
         if access == .readOnly, !FileManager.default.fileExists(atPath: path) {
             throw StoreError.cannotOpen(path: path, reason: "there is no such file")
         }
@@ -86,6 +90,7 @@ package final class Store: Sendable {
                     try database.execute(
                         sql: "UPDATE jobs SET lease_expires_at = NULL WHERE lease_expires_at IS NOT NULL")
                 }
+                stateFiles.removeLeftovers()
             case .readOnly:
                 try pool.read { database in
                     try schema.checkOwnership(database)
@@ -100,7 +105,7 @@ package final class Store: Sendable {
 
     /// Runs one transaction on the writer connection, to its end.
     func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        guard access == .readWrite else { throw StoreError.readOnly(path: path) }
+        try requireWritable()
         let pool = self.pool
         do {
             // A task of its own does not inherit the caller's cancellation.
@@ -108,6 +113,22 @@ package final class Store: Sendable {
         } catch let error as DatabaseError {
             throw Self.storeError(error)
         }
+    }
+
+    /// Runs `body` on the writer connection, to its end; its transactions are its own.
+    func writeWithoutTransaction<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try requireWritable()
+        let pool = self.pool
+        do {
+            return try await Task { try await pool.writeWithoutTransaction(body) }.value
+        } catch let error as DatabaseError {
+            throw Self.storeError(error)
+        }
+    }
+
+    /// - throws: ``StoreError/readOnly(path:)``.
+    func requireWritable() throws(StoreError) {
+        guard access == .readWrite else { throw .readOnly(path: path) }
     }
 
     /// Runs `body` on a reader connection, on a snapshot of its own.

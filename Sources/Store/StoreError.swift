@@ -18,6 +18,11 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case queueFull(limit: Int)
     case unknownJob(String)
     case unknownImage(String)
+    case unknownState(String)
+    /// An unfinished job's request names the state.
+    case stateInUse(String, job: String)
+    /// A state's file cannot be written or read: a full disk, a file that somebody removed.
+    case stateFile(path: String, reason: String)
     /// The job is in a state that has no such transition.
     case conflict(job: String, status: JobStatus, action: String)
     /// Somebody else runs the job by now, or nobody does: what this worker computed must not be written.
@@ -50,6 +55,12 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "There is no job \(id)."
         case .unknownImage(let digest):
             "There is no image \(digest)."
+        case .unknownState(let digest):
+            "There is no state \(digest)."
+        case .stateInUse(let digest, let job):
+            "The state \(digest) is named by job \(job), which has not ended; cancel the job or wait for its end."
+        case .stateFile(let path, let reason):
+            "The state's file \(path) cannot be used: \(reason)."
         case .conflict(let job, let status, let action):
             "Job \(job) is \(status.rawValue) and cannot be \(action)."
         case .leaseLost(let job):

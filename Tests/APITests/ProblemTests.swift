@@ -22,12 +22,12 @@ import Testing
         }
     }
 
-    @Test("an intervention that cannot be done is a 422 under its own code and field")
+    @Test("an intervention that cannot be done is a 422 under its own code and field, a missing state a 404")
     func interventions() throws {
         for code in InterventionError.Code.allCases {
             let problem = try #require(Problem(InterventionError(code, at: "layers[2]", "no such thing")))
             #expect(problem.code.rawValue == code.rawValue)
-            #expect(problem.status.code == 422)
+            #expect(problem.status.code == (code == .unknownState ? 404 : 422))
             #expect(problem.detail == "layers[2]: no such thing")
         }
     }

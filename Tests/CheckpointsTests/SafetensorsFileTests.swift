@@ -52,6 +52,31 @@ import Testing
         #expect(refusal.contains(": a: ") && refusal.contains(words), "\(refusal)")
     }
 
+    @Test("a file in memory is checked as one on disk is, and called what the caller calls it")
+    func inMemory() throws {
+        #expect(throws: CheckpointError(file: "the content", "is 3 bytes long; a safetensors file has at least 8")) {
+            try SafetensorsFile(content: [1, 2, 3], name: "the content")
+        }
+    }
+
+    @Test("floats of every size are read as Float, doubles rounded; integers are refused")
+    func floats() throws {
+        func file(_ type: String, _ data: [UInt8]) throws -> SafetensorsFile {
+            let header = #"{"a":{"dtype":"\#(type)","shape":[1,2],"data_offsets":[0,\#(data.count)]}}"#
+            return try SafetensorsFile(content: safetensors(header, data: data), name: "x")
+        }
+        func bytes<T>(_ values: [T]) -> [UInt8] { values.withUnsafeBytes { Array($0) } }
+        #expect(try file("F32", bytes([1.5, -2] as [Float])).floats(of: "a") == [1.5, -2])
+        #expect(try file("F16", bytes([0x3E00, 0xC000] as [UInt16])).floats(of: "a") == [1.5, -2])
+        #expect(try file("BF16", bytes([0x3FC0, 0xC000] as [UInt16])).floats(of: "a") == [1.5, -2])
+        #expect(try file("F64", bytes([0.1, 1e300])).floats(of: "a") == [0.1, .infinity])
+        #expect {
+            try file("I32", bytes([1, 2] as [Int32])).floats(of: "a")
+        } throws: {
+            "\($0)" == "x: a: its elements are I32, no F16, BF16, F32 or F64"
+        }
+    }
+
     @Test("overlaps, holes, a rest and doubled names are refused")
     func refusesBadCoverage() throws {
         func pair(_ first: String, _ second: String) -> [UInt8] {

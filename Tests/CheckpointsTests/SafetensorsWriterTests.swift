@@ -64,4 +64,24 @@ import Testing
         }
         #expect(throws: CheckpointError.self) { try SafetensorsWriter(path: scratch.path + "/no/out", tensors: [a]) }
     }
+
+    @Test("a file made in memory is, byte for byte, what the writer writes, and the same every time")
+    func inMemory() throws {
+        let path = scratch.path + "/out.safetensors"
+        let values: [Float] = [1, -0.0, .leastNonzeroMagnitude, 3, 4, 5]
+        let writer = try SafetensorsWriter(
+            path: path, tensors: [TensorDescription(name: "state", type: .float32, shape: [1, 2, 3])],
+            metadata: [("site", "resid_out")])
+        try writer.write(values, to: "state")
+        try writer.finish()
+        let content = try SafetensorsFile.content(
+            of: "state", shape: [1, 2, 3], values: values, metadata: [("site", "resid_out")])
+        #expect(content == [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))))
+        let file = try SafetensorsFile(content: content, name: "the content")
+        #expect(try file.floats(of: "state").map(\.bitPattern) == values.map(\.bitPattern))
+        #expect(file.metadata.map(\.name) == ["site"])
+        #expect(throws: CheckpointError.self) {
+            try SafetensorsFile.content(of: "state", shape: [2, 2], values: values)
+        }
+    }
 }

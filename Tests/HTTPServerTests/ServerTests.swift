@@ -13,6 +13,13 @@ import Testing
                     try await writer.write([UInt8](repeating: UInt8(97 + index % 26), count: 2000))
                 }
             })
+    case "/sized", "/short", "/long":
+        var response = Response(
+            content: .stream { writer in
+                for _ in 0..<1000 { try await writer.write([UInt8](repeating: 97, count: 2000)) }
+            })
+        response.contentLength = ["/sized": 2_000_000, "/short": 1_999_999, "/long": 2_000_001][request.path]
+        return response
     case "/broken":
         return Response(
             content: .stream { writer in
@@ -183,6 +190,32 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
         }
     }
 
+    @Test("a stream of known length announces it, to HEAD too, and leaves the connection open")
+    func sizedStream() async throws {
+        try await withServer { port in
+            let client = try RawClient(port: port)
+            client.send("HEAD /sized HTTP/1.1\r\nHost: localhost\r\n\r\nGET /sized HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.send("GET /sized HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /after HTTP/1.1\r\n" + ending)
+            let all = try await client.readAll()
+            #expect(all.components(separatedBy: "Content-Length: 2000000\r\n").count == 4)
+            #expect(!all.contains("chunked") && all.hasSuffix("GET /after 0 HTTP/1.1"))
+            #expect(all.count > 4_000_000 && all.count < 4_002_000)
+        }
+    }
+
+    @Test("a stream that is not as long as announced breaks off")
+    func wrongLength() async throws {
+        try await withServer { port in
+            for path in ["/short", "/long"] {
+                for version in ["--http1.1", "--http2-prior-knowledge"] {
+                    let exit = try await curl(
+                        version, "-o", "/dev/null", "-w", "%{exitcode}", "http://127.0.0.1:\(port)\(path)")
+                    #expect(exit != "0", "\(path) \(version)")
+                }
+            }
+        }
+    }
+
     @Test("a handler learns that its client has gone")
     func cancellation() async throws {
         let (gone, report) = AsyncStream.makeStream(of: Bool.self)
@@ -246,6 +279,8 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
                     try await curl(version, "--data-binary", "@\(file.path)", url + "/up").hasPrefix(
                         "POST /up 3000000 "))
                 #expect(try await curl(version, url + "/stream") == stream)
+                #expect(try await curl(version, url + "/sized").count == 2_000_000)
+                #expect(try await curl(version, "-I", url + "/sized").lowercased().contains("content-length: 2000000"))
                 #expect(try await curl(version, "-I", url + "/x").lowercased().contains("content-length: "))
                 #expect(try await status(version, url + "/empty") == "204")
             }

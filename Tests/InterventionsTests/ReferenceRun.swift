@@ -86,23 +86,23 @@ struct ReferenceRun {
 
 /// Keeps a trace where a test can look at it.
 final class TraceMemory: Trace.Sink {
-    private(set) var floats: [TraceTensor: [Float]] = [:]
-    private(set) var integers: [TraceTensor: [Int32]] = [:]
-    private(set) var shapes: [TraceTensor: [Int]] = [:]
+    private(set) var floats: [String: [Float]] = [:]
+    private(set) var integers: [String: [Int32]] = [:]
+    private(set) var shapes: [String: [Int]] = [:]
 
-    init(_ layout: [(tensor: TraceTensor, shape: [Int])]) {
-        for (tensor, shape) in layout {
-            shapes[tensor] = shape
+    init(_ layout: [TraceEntry]) {
+        for entry in layout {
+            shapes[entry.name] = entry.shape
             // What is never written stays NaN, which agrees with nothing.
-            if !tensor.isInteger { floats[tensor] = Array(repeating: .nan, count: shape.reduce(1, *)) }
+            if !entry.isInteger { floats[entry.name] = Array(repeating: .nan, count: entry.shape.reduce(1, *)) }
         }
     }
 
-    func write(_ values: [Float], to tensor: TraceTensor, at element: Int) {
+    func write(_ values: [Float], to tensor: String, at element: Int) {
         floats[tensor]?.replaceSubrange(element..<element + values.count, with: values)
     }
 
-    func write(_ values: [Int32], to tensor: TraceTensor) { integers[tensor] = values }
+    func write(_ values: [Int32], to tensor: String) { integers[tensor] = values }
 
     /// The last position's row of a tensor `[…, T, width]`, in slice `index` of its first dimension (0 for `[T, width]`).
     func lastRow(_ tensor: TraceTensor, of index: Int) -> [Float]? {
@@ -111,6 +111,10 @@ final class TraceMemory: Trace.Sink {
         let end = (index + 1) * rows * width
         return Array(values[end - width..<end])
     }
+}
+
+extension Dictionary where Key == String {
+    subscript(tensor: TraceTensor) -> Value? { self[tensor.rawValue] }
 }
 
 extension ReferenceRun {

@@ -102,10 +102,10 @@ struct TraceParityTests {
     func failingSink() throws {
         struct Full: Error {}
         struct FailingSink: Trace.Sink {
-            func write(_ values: [Float], to tensor: TraceTensor, at element: Int) throws {
-                if tensor == .attention { throw Full() }
+            func write(_ values: [Float], to tensor: String, at element: Int) throws {
+                if tensor == TraceTensor.attention.rawValue { throw Full() }
             }
-            func write(_ values: [Int32], to tensor: TraceTensor) {}
+            func write(_ values: [Int32], to tensor: String) {}
         }
         let reference = try ReferenceRun("chameleon-tiny")
         let trace = try Trace(.text(reference.prompt), image: "a", on: reference.model)

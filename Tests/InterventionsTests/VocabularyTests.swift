@@ -1,10 +1,23 @@
 import Interventions
+import Models
 import StrictJSON
 import Testing
 
 private let badPositions: [(JSONValue, String)] = [
     ("5..<5", "empty"), ("9...3", "empty"), ("a..<b", "no range"), ([], "empty"), (-1, "count from 0"),
     (true, "expected"), (1.5, "integer"),
+]
+
+private let badMeasurements: [(String, String)] = [
+    (#"{"captures": [{"positions": "eoi"}]}"#, "measure.captures[0].site"),
+    (#"{"captures": [{"site": "resid_in", "positions": "eoi", "layers": "each"}]}"#, "measure.captures[0].layers"),
+    (#"{"captures": [{"site": "resid_in", "positions": "eoi", "pool": "max"}]}"#, "measure.captures[0].pool"),
+    (#"{"captures": [{"site": "resid_in", "position": "eoi"}]}"#, "measure.captures[0].position"),
+    (#"{"attention": [{"keys": []}]}"#, "measure.attention[0].keys"),
+    (#"{"attention": [{"keys": "eoi"}]}"#, "measure.attention[0].keys"),
+    (#"{"attention": [{"heads": "some"}]}"#, "measure.attention[0].heads"),
+    (#"{"logit_lens": [{"site": "head_out"}]}"#, "measure.logit_lens[0].site"),
+    (#"{"logit_lens": [{"top": 0}]}"#, "measure.logit_lens[0].top"),
 ]
 
 @Suite("The words of a request")
@@ -72,10 +85,65 @@ struct VocabularyTests {
         #expect(error.problem.contains("layers"))
     }
 
-    @Test("steering is refused with its reason, an empty list of it is not")
-    func steering() throws {
-        #expect(throws: Never.self) { try InterventionSet(JSONField(["steers": []])) }
-        #expect(throws: JSONError.self) { try InterventionSet(JSONField(["steers": [["site": "resid_out"]]])) }
+    @Test("a steer is read and spelled back, at scale 1 unless it says otherwise")
+    func steer() throws {
+        let spelled: JSONValue = [
+            "site": "resid_out", "layers": 3, "positions": ["text", "generated"],
+            "direction": ["state": "sha256:aa"],
+        ]
+        let steer = try Steer(JSONField(spelled))
+        #expect(steer.scale == 1 && steer.direction == "sha256:aa")
+        #expect(try Steer(JSONField(steer.json)) == steer)
+        let set = try InterventionSet(JSONField(["steers": [spelled]]))
+        #expect(set.states == ["sha256:aa"] && !set.isEmpty)
+        #expect(try InterventionSet(JSONField(set.json)) == set)
+        let error = try #require(throws: JSONError.self) {
+            try InterventionSet(JSONField(["steers": [["site": "resid_out", "layers": 3, "positions": "text"]]]))
+        }
+        #expect(error.path == "steers[0].direction")
+    }
+
+    @Test("a patch's state stands alone, and is spelled back alone")
+    func patchFromState() throws {
+        let spelled: JSONValue = ["state": "sha256:aa"]
+        func patch(_ source: JSONValue) throws -> Patch {
+            try Patch(JSONField(["site": "resid_in", "layers": 1, "positions": "eoi", "source": source], path: "p"))
+        }
+        #expect(try patch(spelled).json["source"] == spelled)
+        let error = try #require(throws: JSONError.self) { try patch(["state": "sha256:aa", "image": "sha256:b"]) }
+        #expect(error.path == "p.source")
+    }
+
+    @Test("measurements are read with their defaults and spelled back")
+    func measurements() throws {
+        let spelled = try JSONParser.parse(
+            Array(
+                #"""
+                {"captures": [{"site": "resid_out", "positions": "eoi"}, {"site": "head_out", "layers": "1..<3",
+                  "positions": ["soi", "eoi"], "pool": "mean"}],
+                 "attention": [{}, {"layers": 2, "heads": "0..<2", "queries": "text", "over_queries": "mean",
+                  "keys": ["image", "eoi", 3]}, {"heads": "all", "keys": "each"}],
+                 "logit_lens": [{}, {"site": "mlp_out", "positions": "eoi", "top": 3}]}
+                """#.utf8))
+        let fields = try JSONField(spelled, path: "measure").object()
+        let measurements = try Measurements(fields)
+        try fields.finish()
+        #expect(measurements.captures[0].layers == .all && measurements.captures[0].pool == nil)
+        #expect(measurements.attention[0] == Measurements.Attention())
+        #expect(
+            measurements.attention[0].json
+                == ["layers": "all", "heads": "mean", "queries": "last", "over_queries": "each", "keys": nil])
+        #expect(measurements.logitLens[0] == Measurements.LogitLens(site: .residOut, positions: .role("last"), top: 5))
+        #expect(try Measurements(JSONField(measurements.json).object()) == measurements)
+    }
+
+    @Test("a measurement that cannot be meant is refused at its field", arguments: badMeasurements)
+    func badMeasurement(text: String, path: String) throws {
+        let value = try JSONParser.parse(Array(text.utf8))
+        let error = try #require(throws: JSONError.self) {
+            try Measurements(JSONField(value, path: "measure").object())
+        }
+        #expect(error.path == path)
     }
 
     @Test("a named variant is the one it spells out")

@@ -37,29 +37,63 @@ import Testing
         for (x, y) in zip(sum.elements, product.elements) { #expect(abs(x - (2 * y + 5)) < 1e-5) }
     }
 
-    @Test("attention of a head reads and writes the columns of that head alone")
-    func heads() {
+    @Test(
+        "a row in tiles comes out alike wherever it stands and whatever stands beside it",
+        arguments: [[24, 24], [64, 64], [65, 127], [192, 512], [333, 96]])
+    func tiles(shape: [Int]) {
+        let (outputs, inner) = (shape[0], shape[1])
+        let weight = Numbers.matrix(outputs, inner, seed: 3)
+        let row = Numbers.matrix(1, inner, seed: 4)
+        let alone = row.multiplied(byTransposed: weight, rows: .tiled)
+        for rows in [2, 7, 16, 37] {
+            for place in [0, rows / 2, rows - 1] {
+                var stack = Numbers.matrix(rows, inner, seed: UInt64(rows))
+                stack.setRow(place, row.elements)
+                let product = stack.multiplied(byTransposed: weight, rows: .tiled)
+                #expect(product.rows(place..<place + 1) == alone)
+                let together = stack.multiplied(byTransposed: weight)
+                for (x, y) in zip(product.elements, together.elements) { #expect(abs(x - y) < 1e-4) }
+            }
+        }
+    }
+
+    @Test("attention of a head reads and writes its own columns, for keys in one piece and in two", arguments: [5, 2])
+    func heads(cut: Int) {
         let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 3)
-        let queries = Numbers.matrix(2, 12, seed: 7)
+        let queries = Numbers.matrix(4, 12, seed: 7)
+        let rows = 1..<3
         let keys = Numbers.matrix(5, 6, seed: 8)
+        var segments = [AttentionProduct.Segment(elements: keys.elements, count: cut)]
+        if cut < 5 {
+            let rest = Array(keys.elements.dropFirst(cut * 6))
+            segments.append(AttentionProduct.Segment(elements: rest, count: 5 - cut, column: cut))
+        }
         var scores = Matrix(rows: 2, columns: 5)
-        var output = Matrix(rows: 2, columns: 12, repeating: 9)
+        var output = Matrix(rows: 4, columns: 12, repeating: 9)
         for head in 0..<4 {
-            shape.scores(head: head, queries: queries, keys: keys.elements, into: &scores)
+            for segment in segments {
+                shape.scores(head: head, queries: queries, rows: rows, keys: segment, into: &scores)
+            }
             for row in 0..<2 {
                 for key in 0..<5 {
                     var dot: Float = 0
-                    for column in 0..<3 { dot += queries[row, head * 3 + column] * keys[key, head / 2 * 3 + column] }
+                    for column in 0..<3 {
+                        dot += queries[1 + row, head * 3 + column] * keys[key, head / 2 * 3 + column]
+                    }
                     #expect(abs(scores[row, key] - dot / Float(3).squareRoot()) < 1e-5)
                 }
             }
         }
-        shape.mix(head: 2, weights: scores, values: keys.elements, into: &output)
+        for segment in segments { shape.mix(head: 2, weights: scores, values: segment, into: &output, rows: rows) }
+        for row in 0..<4 {
+            for column in 0..<12 where !(rows.contains(row) && (6..<9).contains(column)) {
+                #expect(output[row, column] == 9)
+            }
+        }
         for row in 0..<2 {
-            for column in 0..<12 where !(6..<9).contains(column) { #expect(output[row, column] == 9) }
             for column in 0..<3 {
                 let expected = (0..<5).reduce(Float(0)) { $0 + scores[row, $1] * keys[$1, 3 + column] }
-                #expect(abs(output[row, 6 + column] - expected) < 1e-5)
+                #expect(abs(output[1 + row, 6 + column] - expected) < 1e-5)
             }
         }
     }

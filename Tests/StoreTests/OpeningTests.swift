@@ -16,6 +16,11 @@ import Testing
         try DatabaseQueue(path: folder.database).write { try $0.execute(sql: sql) }
     }
 
+    /// The next step after those that there are.
+    private func migration(_ sql: String) -> Migration {
+        Migration(number: Migration.all.count + 1, name: "notes", sql: Array(sql.utf8))
+    }
+
     @Test("a second opening for writing is refused and names the holder; a reader is welcome; the end frees it")
     func oneWriter() async throws {
         do {
@@ -71,30 +76,29 @@ import Testing
     @Test("migrations are applied in order, once, and a database can be opened again")
     func migrations() async throws {
         do { _ = try Store(path: folder.database) }
-        let second = Migration(number: 2, name: "0002_notes", sql: Array("CREATE TABLE notes (text TEXT) STRICT;".utf8))
+        let second = migration("CREATE TABLE notes (text TEXT) STRICT;")
         do { _ = try Store(path: folder.database, migrations: Migration.all + [second]) }
         do { _ = try Store(path: folder.database, migrations: Migration.all + [second]) }
         let names = try await DatabaseQueue(path: folder.database).read {
             try String.fetchAll($0, sql: "SELECT name FROM schema_migrations ORDER BY number")
         }
-        #expect(names == ["0001_jobs_cells_images", "0002_notes"])
+        #expect(names == Migration.all.map(\.name) + ["notes"])
     }
 
     @Test("a migration that fails leaves nothing behind, and the next start tries it again")
     func failingMigration() throws {
         do { _ = try Store(path: folder.database) }
-        let broken = Migration(
-            number: 2, name: "0002_notes", sql: Array("CREATE TABLE notes (text TEXT) STRICT; SELECT nonsense;".utf8))
+        let broken = migration("CREATE TABLE notes (text TEXT) STRICT; SELECT nonsense;")
         #expect(throws: (any Error).self) { try Store(path: folder.database, migrations: Migration.all + [broken]) }
-        let whole = Migration(number: 2, name: "0002_notes", sql: Array("CREATE TABLE notes (text TEXT) STRICT;".utf8))
+        let whole = migration("CREATE TABLE notes (text TEXT) STRICT;")
         _ = try Store(path: folder.database, migrations: Migration.all + [whole])
     }
 
     @Test("a database made by a newer version is refused, for writing and for reading")
     func newer() throws {
-        let next = Migration(number: 2, name: "0002_notes", sql: Array("CREATE TABLE notes (text TEXT) STRICT;".utf8))
+        let next = migration("CREATE TABLE notes (text TEXT) STRICT;")
         do { _ = try Store(path: folder.database, migrations: Migration.all + [next]) }
-        let refusal = StoreError.newer(path: folder.database, migration: "0002_notes")
+        let refusal = StoreError.newer(path: folder.database, migration: "notes")
         #expect(throws: refusal) { try Store(path: folder.database) }
         #expect(throws: refusal) { try Store(path: folder.database, access: .readOnly) }
         #expect(refusal.description.contains("newer narrowgate"))
@@ -105,14 +109,14 @@ import Testing
         do { _ = try Store(path: folder.database) }
         let edited = Migration(number: 1, name: "0001_jobs_cells_images", sql: Array("-- edited".utf8))
         #expect(throws: StoreError.changedMigration(path: folder.database, migration: "0001_jobs_cells_images")) {
-            try Store(path: folder.database, migrations: [edited])
+            try Store(path: folder.database, migrations: [edited] + Migration.all.dropFirst())
         }
     }
 
     @Test("a reader does not migrate: it says that the database is older")
     func outdated() throws {
         do { _ = try Store(path: folder.database) }
-        let next = Migration(number: 2, name: "0002_notes", sql: [])
+        let next = migration("")
         #expect(throws: StoreError.outdated(path: folder.database)) {
             try Store(path: folder.database, access: .readOnly, migrations: Migration.all + [next])
         }

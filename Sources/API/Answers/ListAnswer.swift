@@ -8,7 +8,7 @@ package enum ListAnswer {
     }
 
     /// A page of result rows. They are stored as they go over the wire, and put together without being read again.
-    package static func text(_ page: Page<CellRecord>) -> [UInt8] {
+    package static func text(_ page: Page<CellDocument>) -> [UInt8] {
         var text = Array("{\"object\":\"list\",\"data\":[".utf8)
         for (index, cell) in page.elements.enumerated() {
             if index > 0 { text.append(UInt8(ascii: ",")) }

@@ -34,6 +34,7 @@ package enum ModelAnswer {
         object["roles"] = .array(Role.allCases.map { .string($0.rawValue) })
         object["presets"] = .object(
             JSONObject(model.presets.map { ($0.name, ["text": .string($0.text)]) }))
+        object["chat"] = model.chatTemplate.map { ["text": .string($0)] } ?? .null
         object["variants"] = .object(JSONObject(Variant.namedVariants.map { ($0.name, $0.json) }))
         object["limits"] = [
             "prompt_tokens": .integer(configuration.maximumPositions),

@@ -14,9 +14,6 @@ struct EventEndpoints: Sendable {
     let jobs: JobService
     let closing: Closing
 
-    /// Between two signs of life.
-    static let pingInterval = Duration.seconds(15)
-
     @Sendable func follow(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
         let job = try await JobEndpoints.job(call, in: jobs.store)
@@ -29,37 +26,23 @@ struct EventEndpoints: Sendable {
             last = number
         }
         let begin = last
-        return Response(
-            headerFields: [.contentType: "text/event-stream", .cacheControl: "no-store"],
-            content: .stream { writer in try await send(job.id, after: begin, to: writer) })
-    }
-
-    /// Why the loop looks at the store again.
-    private enum Signal {
-        case changed, ping
+        return ServerSentEvent.response { writer in try await send(job.id, after: begin, to: writer) }
     }
 
     /// Sends what the store has, then waits for more, until the job has ended or nobody listens.
     private func send(_ id: String, after begin: Int, to writer: BodyWriter) async throws {
-        let (signals, signal) = AsyncStream.makeStream(of: Signal.self, bufferingPolicy: .bufferingNewest(4))
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         // Before the first look at the store: what happens between the two is signalled.
         let updates = try await jobs.queue.follow(id)
         var replay = Replay(store: jobs.store, job: id, last: begin)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
-            tasks.addTask { for await _ in updates { signal.yield(.changed) } }
-            tasks.addTask {
-                while true {
-                    try await Task.sleep(for: Self.pingInterval)
-                    signal.yield(.ping)
-                }
-            }
+            tasks.addTask { for await _ in updates { signal.yield() } }
             tasks.addTask { [closing] in
                 await closing.wait()
                 signal.finish()
             }
-            for await reason in signals {
-                if reason == .ping { try await writer.write(": ping\n\n") }
+            for await _ in signals {
                 if try await replay.send(to: writer) { return }
             }
         }
@@ -108,7 +91,8 @@ struct EventEndpoints: Sendable {
                 ],
                 "created_at": .string(event.createdAt.text),
             ]
-            try await writer.write("id: \(event.sequence)\nevent: \(event.kind.rawValue)\ndata: \(data.text)\n\n")
+            try await writer.write(
+                ServerSentEvent.text(event.kind.rawValue, id: event.sequence, data: data.text))
         }
 
         private mutating func sendCells(until event: EventRecord, to writer: BodyWriter) async throws {
@@ -116,8 +100,8 @@ struct EventEndpoints: Sendable {
             while sent < event.progress.done {
                 var query = CellQuery(job: job, limit: min(100, event.progress.done - sent))
                 if sent > 0 { query.after = CellQuery.Cursor(job: job, ordinal: sent - 1) }
-                let cells = try await store.cells(query).elements
-                for cell in cells { try await writer.write("event: cell\ndata: \(cell.document)\n\n") }
+                let cells = try await store.documents(query, bytes: 1 << 20).elements
+                for cell in cells { try await writer.write(ServerSentEvent.text("cell", data: cell.document)) }
                 guard !cells.isEmpty else { break }
                 sent += cells.count
             }

@@ -44,9 +44,10 @@ struct ImageEndpoints: Sendable {
         let paging = try Paging(members)
         try members.finish()
         let page = try await jobs.store.images(after: paging.after, limit: paging.limit)
+        let last = page.elements.last?.digest
         return Response(
-            json: ListAnswer.json(
-                page.elements.map(\.json), hasMore: page.hasMore, lastID: page.elements.last?.digest))
+            json: ListAnswer.json(page.elements.map(\.json), hasMore: page.hasMore, lastID: last),
+            headerFields: NextPage.fields(call.request.target, after: page.hasMore ? last : nil))
     }
 
     /// `GET /v1/images/{id}`: the file; with `Accept: application/json` the record.

@@ -36,7 +36,10 @@ struct JobEndpoints: Sendable {
             query.after = page.elements.last?.id ?? query.after
             hasMore = page.hasMore
         }
-        return Response(json: ListAnswer.json(data, hasMore: hasMore, lastID: data.isEmpty ? nil : query.after))
+        let last = data.isEmpty ? nil : query.after
+        return Response(
+            json: ListAnswer.json(data, hasMore: hasMore, lastID: last),
+            headerFields: NextPage.fields(call.request.target, after: hasMore ? last : nil))
     }
 
     /// `GET /v1/jobs/{id}`; with `Prefer: wait=N` once it has ended, or after N seconds.

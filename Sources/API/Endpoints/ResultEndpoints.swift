@@ -4,27 +4,59 @@ import Jobs
 import Store
 import StrictJSON
 
-/// `/v1/results` and the results of one job: recorded cells, as JSON, page by page.
+/// `/v1/results` and the results of one job: recorded cells, as pages of JSON, or all of them as NDJSON or CSV.
 struct ResultEndpoints: Sendable {
     let store: Store
 
-    /// `GET /v1/jobs/{id}/results?limit=&after=`
-    @Sendable func ofJob(_ call: Routes.Call) async throws -> Response {
-        let members = try call.request.target.members(integers: ["limit"])
-        var query = try Self.page(members)
-        try members.finish()
-        let id = try await JobEndpoints.job(call, in: store).id
-        query.job = id
-        if let after = query.after, after.job != id {
-            throw Problem(.invalidValue, field: "after", "\(after.job)/\(after.ordinal) is no row of job \(id)")
-        }
-        return Response(jsonText: ListAnswer.text(try await store.cells(query)))
+    /// A page of JSON ends early at this size, because a row may be megabytes long.
+    private static let pageBytes = 16 << 20
+
+    /// What both lists are asked with.
+    private struct Listing {
+        var query: CellQuery
+        let format: ResultFormat
+        /// `nil` where a stream is to have everything.
+        let limit: Int?
     }
 
-    /// `GET /v1/results?model=&kind=&variant=&layer=&site=&image=&job=&since=&until=&limit=&after=`
+    /// `GET /v1/jobs/{id}/results?limit=&after=&format=`
+    @Sendable func ofJob(_ call: Routes.Call) async throws -> Response {
+        let members = try call.request.target.members(integers: ["limit"])
+        var listing = try Self.listing(members, call)
+        try members.finish()
+        let id = try await JobEndpoints.job(call, in: store).id
+        listing.query.job = id
+        if let after = listing.query.after, after.job != id {
+            throw Problem(.invalidValue, field: "after", "\(after.job)/\(after.ordinal) is no row of job \(id)")
+        }
+        return try await answer(listing, call, name: id)
+    }
+
+    /// `GET /v1/results?model=&kind=&variant=&layer=&site=&image=&job=&since=&until=&limit=&after=&format=`
     @Sendable func search(_ call: Routes.Call) async throws -> Response {
         let members = try call.request.target.members(integers: ["limit", "layer"])
-        var query = try Self.page(members)
+        var listing = try Self.listing(members, call)
+        try Self.read(members, into: &listing.query)
+        try members.finish()
+        return try await answer(listing, call, name: "results")
+    }
+
+    // MARK: Reading
+
+    private static func listing(_ members: JSONFields, _ call: Routes.Call) throws -> Listing {
+        let format = try ResultFormat(members.optional("format"), call.request.headerFields)
+        var query = CellQuery()
+        if let field = members.optional("after") { query.after = try cursor(field) }
+        let field = members.optional("limit")
+        guard format == .json else {
+            return Listing(query: query, format: format, limit: try field?.integer(in: 1...Int(Int32.max)))
+        }
+        let limit = try field?.integer(in: Paging.range) ?? Paging.usual
+        query.limit = limit
+        return Listing(query: query, format: format, limit: limit)
+    }
+
+    private static func read(_ members: JSONFields, into query: inout CellQuery) throws {
         query.model = try members.optional("model")?.string()
         query.kind = try members.optional("kind").map { try JobEndpoints.choice($0, as: JobKind.self).rawValue }
         query.variant = try members.optional("variant")?.string()
@@ -45,25 +77,17 @@ struct ResultEndpoints: Sendable {
             }
             query.job = identifier.text
         }
-        query.since = try members.optional("since").map { try Self.time($0) }
-        query.until = try members.optional("until").map { try Self.time($0) }
-        try members.finish()
-        return Response(jsonText: ListAnswer.text(try await store.cells(query)))
-    }
-
-    private static func page(_ members: JSONFields) throws -> CellQuery {
-        var query = CellQuery(limit: try Paging(members).limit)
-        if let field = members.optional("after") { query.after = try cursor(field) }
-        return query
+        query.since = try members.optional("since").map { try time($0) }
+        query.until = try members.optional("until").map { try time($0) }
     }
 
     /// A row's id, `JOB/ORDINAL`.
     private static func cursor(_ field: JSONField) throws -> CellQuery.Cursor {
         let text = try field.string()
-        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard halves.count == 2, let job = JobIdentifier(String(halves[0])), let ordinal = Int(halves[1]), ordinal >= 0
-        else { throw field.invalid("\"\(text.prefix(60))\" is no row id; give the last_id of the page before") }
-        return CellQuery.Cursor(job: job.text, ordinal: ordinal)
+        guard let row = ResultIdentifier(text) else {
+            throw field.invalid("\"\(text.prefix(60))\" is no row id; give the last_id of the page before")
+        }
+        return CellQuery.Cursor(job: row.job.text, ordinal: row.ordinal)
     }
 
     private static func time(_ field: JSONField) throws -> Timestamp {
@@ -71,5 +95,27 @@ struct ResultEndpoints: Sendable {
         // A + that was not escaped has arrived as a space; before an offset there is no other.
         if let moment = Timestamp(text) ?? Timestamp(text.replacing(" ", with: "+")) { return moment }
         throw field.invalid("\"\(text.prefix(60))\" is no time; give one such as 2026-11-24T07:05:09Z (RFC 3339)")
+    }
+
+    // MARK: Answering
+
+    private func answer(_ listing: Listing, _ call: Routes.Call, name: String) async throws -> Response {
+        guard listing.format == .json else { return stream(listing, name: name) }
+        let page = try await store.documents(listing.query, bytes: Self.pageBytes)
+        var fields = NextPage.fields(call.request.target, after: page.hasMore ? page.elements.last?.id : nil)
+        fields[.vary] = "Accept"
+        return Response(jsonText: ListAnswer.text(page), headerFields: fields)
+    }
+
+    private func stream(_ listing: Listing, name: String) -> Response {
+        let rows = ResultRows(listing.query, limit: listing.limit, in: store)
+        return Response(
+            headerFields: [
+                .contentType: listing.format.contentType, .vary: "Accept", .cacheControl: "no-store",
+                .contentDisposition: "inline; filename=\"\(name).\(listing.format.rawValue)\"",
+            ],
+            content: .stream { writer in
+                try await rows.write(listing.format) { try await writer.write($0) }
+            })
     }
 }

@@ -9,6 +9,7 @@ import StrictJSON
 struct SubmissionEndpoints: Sendable {
     let jobs: JobService
     let closing: Closing
+    let captionStream: CaptionStream
 
     @Sendable func knockout(_ call: Routes.Call) async throws -> Response { try await submit(.knockout, call) }
 
@@ -17,20 +18,19 @@ struct SubmissionEndpoints: Sendable {
     private func submit(_ kind: JobKind, _ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
         let submission = try read(kind, try call.request.jsonMembers())
-        return try await answer(submission, Preferences(call.request.headerFields))
+        return try await answer(submission, to: call.request)
     }
 
     @Sendable func caption(_ call: Routes.Call) async throws -> Response {
-        let preferences = Preferences(call.request.headerFields)
         switch try CaptionContent(call.request) {
         case .json(let members):
             try call.request.target.members().finish()
-            return try await answer(try read(.caption, members), preferences)
+            return try await answer(try read(.caption, members), to: call.request)
         case .picture(let file, let items, let request):
             do {
                 var object = try CaptionForm(items, image: try ContentDigest.of(file)).object
                 if let request { object = try Self.merge(request, into: object) }
-                return try await answer(try read(.caption, JSONFields(object)), preferences, files: [file])
+                return try await answer(try read(.caption, JSONFields(object)), to: call.request, files: [file])
             } catch {
                 guard let problem = Problem(error) else { throw error }
                 throw problem.renamingField(CaptionForm.spelling)
@@ -69,8 +69,9 @@ struct SubmissionEndpoints: Sendable {
 
     /// - Parameter files: pictures that came beside the request's members.
     private func answer(
-        _ submission: Submission, _ preferences: Preferences, files: [[UInt8]] = []
+        _ submission: Submission, to request: Request, files: [[UInt8]] = []
     ) async throws -> Response {
+        let preferences = Preferences(request.headerFields)
         _ = try await jobs.loadedModel(submission.specification.model)
         if submission.isDryRun {
             let plan = try await jobs.plan(submission.specification, pictures: .examineOnly, files: files)
@@ -80,6 +81,7 @@ struct SubmissionEndpoints: Sendable {
         if case .caption(let caption) = submission.specification, caption.isSingle,
             !preferences.respondsAsynchronously
         {
+            if CaptionStream.isWanted(by: request) { return try await captionStream.response(to: request, plan) }
             return Response(json: try await jobs.caption(plan))
         }
         var job = try await jobs.submit(plan)

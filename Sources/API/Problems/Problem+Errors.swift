@@ -22,6 +22,11 @@ extension Problem {
         case let error as RefusedImage: self.init(error.error, field: error.path)
         case let error as CellFailure: self.init(.damagedImage, "\(error)")
         case let error as ImageReferenceError: self.init(.invalidImageReference, field: error.path, error.detail)
+        case let error as UnknownResult: self.init(.unknownResult, field: "result", "\(error)")
+        case let error as CannotReplay: self.init(.cannotReplay, field: "result", "\(error)")
+        case let error as MalformedState:
+            self.init(
+                .malformedState, status: error.isNoState ? .unsupportedMediaType : .unprocessableContent, "\(error)")
         case let error as TooManyCells: self.init(.tooManyCells, "\(error)")
         case let error as PictureError: self.init(error, field: nil)
         case let error as ModelError: self.init(error)
@@ -49,7 +54,9 @@ extension Problem {
 
     private init(_ error: InterventionError) {
         let code = ProblemCode(rawValue: error.code.rawValue) ?? .unsupportedIntervention
-        self.init(code, field: error.path, error.detail)
+        // What is too much to measure is understood; the same code for a document that is too large is a 413.
+        self.init(
+            code, status: code == .tooManyValues ? .unprocessableContent : nil, field: error.path, error.detail)
     }
 
     /// A picture in a field, or as the whole content where `field` is `nil`: then it is the content that is of no use.
@@ -76,6 +83,8 @@ extension Problem {
         case .queueFull: self.init(.queueFull, "\(error)")
         case .unknownJob: self.init(.unknownJob, "\(error)")
         case .unknownImage: self.init(.unknownImage, "\(error)")
+        case .unknownState: self.init(.unknownState, "\(error)")
+        case .stateInUse: self.init(.stateInUse, "\(error)")
         case .conflict:
             self.init(.jobEnded, "\(error)")
             // OpenAI's clients repeat what was answered 409 unless they are told that it is of no use.
@@ -109,6 +118,7 @@ struct ModelUnavailable: Error, CustomStringConvertible {
 extension HTTPField.Name {
     // A token, spelled here, so that the initializers cannot fail.
     static let xShouldRetry = Self("x-should-retry")!
+    static let link = Self("Link")!
     static let prefer = Self("Prefer")!
     static let preferenceApplied = Self("Preference-Applied")!
     static let lastEventID = Self("Last-Event-ID")!

@@ -20,6 +20,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownModel = "unknown_model"
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
+    case unknownState = "unknown_state"
+    case unknownResult = "unknown_result"
 
     // It is understood, but cannot be done.
     case invalidValue = "invalid_value"
@@ -40,12 +42,17 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case overlappingPatches = "overlapping_patches"
     case positionCountMismatch = "position_count_mismatch"
     case missingSource = "missing_source"
+    case stateMismatch = "state_mismatch"
     case unsupportedIntervention = "unsupported_intervention"
     case unknownToken = "unknown_token"
     case unknownPreset = "unknown_preset"
     case promptTooLong = "prompt_too_long"
     case imageCountMismatch = "image_count_mismatch"
+    case cannotReplay = "cannot_replay"
     case jobEnded = "job_ended"
+    case malformedState = "malformed_state"
+    case stateInUse = "state_in_use"
+    case rangeNotSatisfiable = "range_not_satisfiable"
 
     // The server cannot do it now.
     case queueFull = "queue_full"
@@ -82,10 +89,11 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .badHeader, .badHost, .badFraming, .badChunk:
             .badRequest
         case .crossSite: .forbidden
-        case .notFound, .unknownModel, .unknownImage, .unknownJob: .notFound
+        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .headerTimeout, .contentTimeout: .requestTimeout
-        case .jobEnded: .conflict
+        case .jobEnded, .stateInUse: .conflict
+        case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .contentTooLarge, .tooManyValues: .contentTooLarge
         case .targetTooLong: .uriTooLong
         case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
@@ -94,7 +102,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .invalidValue, .invalidImageReference, .damagedImage, .imageTooLarge, .invalidPrompt, .tooManyCells,
             .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
             .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
-            .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong, .imageCountMismatch:
+            .stateMismatch, .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong,
+            .imageCountMismatch, .malformedState, .cannotReplay:
             .unprocessableContent
         case .queueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge

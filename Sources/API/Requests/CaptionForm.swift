@@ -2,12 +2,13 @@ import StrictJSON
 
 /// A caption request in names and texts, as a query or a form gives it, turned into the members of its JSON form.
 ///
-/// `preset`, `question` and `text` make up the member `prompt`; numbers, truth values and objects are read from their
+/// `preset`, `question`, `text` and `chat` make up the member `prompt`; numbers, truth values and objects are read from their
 /// text. What cannot be read so stays text, and the field's reader says what it should be.
 struct CaptionForm {
-    private static let promptNames = ["preset", "question", "text"]
+    private static let promptNames = ["preset", "question", "text", "chat"]
     private static let readNames: Set<String> = [
         "max_tokens", "temperature", "top_p", "seed", "top_logprobs", "dry_run", "interventions", "prompt",
+        "measure",
     ]
 
     /// The request, with `image` added.

@@ -26,10 +26,12 @@ struct Paging {
     let after: String?
 
     static let range = 1...1000
+    /// How many elements a page has that asks for no number.
+    static let usual = 100
 
     /// Reads `limit` and `after`.
     init(_ members: JSONFields) throws(JSONError) {
-        limit = try members.optional("limit")?.integer(in: Self.range) ?? 100
+        limit = try members.optional("limit")?.integer(in: Self.range) ?? Self.usual
         after = try members.optional("after")?.string()
     }
 }

@@ -59,6 +59,8 @@ package final class Service: Sendable {
             routes.serverConfiguration(configuration), immediate: { routes.answerAtOnce($0) },
             handler: { await routes.answer($0) })
         let address = try await server.start()
+        // For the commands of this machine that want something of whoever writes the database.
+        store.announce(address: address.local)
         // Only now: a server that cannot listen must not have begun anybody's job.
         let runner = Worker(queue: queue, engine: engine, runner: jobs.jobRunner, logger: logger)
         let worker = Task { await runner.run() }

@@ -135,6 +135,9 @@ package final class HTTP2Session {
             }
             stream.outputIsComplete = true
         case .stream:
+            if let length = response.contentLength, !response.statusForbidsContent {
+                fields.append(("content-length", "\(length)"))
+            }
             streams = !isHead && !response.statusForbidsContent
             stream.outputIsComplete = !streams
         }

@@ -2,7 +2,7 @@ package import HTTPTypes
 
 /// An answer, free of how it will be framed.
 ///
-/// The server adds `Date`, `Content-Length` or the chunked coding, and what the connection needs;
+/// The server adds `Date`, `Content-Length` or, for a stream of unknown length, the chunked coding, and what the connection needs;
 /// fields of those names set here are left out. `HEAD` is answered with the fields alone.
 package struct Response: Sendable {
     /// What is answered.
@@ -17,6 +17,9 @@ package struct Response: Sendable {
     package var status: HTTPResponse.Status
     package var headerFields: HTTPFields
     package var content: Content
+    /// Of a stream whose length is known: how many bytes it will have. It is announced, and a stream of another length
+    /// breaks off.
+    package var contentLength: Int?
 
     package init(status: HTTPResponse.Status = .ok, headerFields: HTTPFields = [:], content: Content = .bytes([])) {
         self.status = status

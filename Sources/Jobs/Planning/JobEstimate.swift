@@ -4,13 +4,18 @@ import StrictJSON
 
 /// What a job will cost, counted from its plan.
 struct JobEstimate {
+    /// Distinct clean runs: of every picture and prompt that is looked at, sources among them.
     let cleanRuns: Int
     /// Token-layers if every run of every cell were made alone and from its first token.
     let fromScratch: Int
-    /// Token-layers as the engine will do it: clean and source runs once a group.
+    /// Token-layers as the engine will do it: clean runs once, and of each variant its cone.
     let planned: Int
     private let longestPrompt: Int
     private let generated: Int
+    /// Bytes of what is measured beside, in rows and in files of states.
+    private let measuredBytes: Int
+    /// Elements of the captures of the group that has the most of them: they wait for the group's end.
+    private let heldElements: Int
 
     init(_ plan: JobPlan) throws {
         let layers = plan.model.decoder.configuration.layers
@@ -22,32 +27,96 @@ struct JobEstimate {
         }
         var scratch = 0
         var planned = 0
-        var clean = 0
         var longest = 0
+        var measured = 0
+        var held = 0
+        var clean = Set<RunKey>()
+        var perPrompt: [String: PromptWork] = [:]
         for group in 0..<plan.groupCount {
-            let tokens = plan.contexts[group].layout.tokens
-            longest = max(longest, tokens)
-            let run = (tokens + generated) * layers
+            let context = plan.contexts[group]
+            longest = max(longest, context.layout.tokens)
+            let work = try perPrompt[context.text] ?? PromptWork(plan, group: group)
+            perPrompt[context.text] = work
+            measured += plan.cellsPerGroup * work.size.bytes
+            held = max(held, plan.cellsPerGroup * work.size.elements)
+            let whole = context.layout.tokens * layers
+            let decode = generated * layers
+            clean.insert(RunKey(context))
             switch plan.specification {
             case .caption:
-                scratch += run
-                planned += run
-            case .knockout:
-                clean += 1
-                scratch += run * plan.cellsPerGroup
-                planned += run * plan.cellsPerGroup
-            case .patch:
-                // Alone, a cell needs its base run, its source run, and the patched one.
-                clean += 2
-                scratch += (2 * run + tokens * layers) * plan.cellsPerGroup
-                planned += run * (plan.cellsPerGroup + 1) + 2 * tokens * layers
+                scratch += whole + decode
+                planned += work.cones + decode
+            case .knockout(let job):
+                if job.variants.contains(where: \.usesNextImage) {
+                    clean.insert(RunKey(plan.contexts[plan.nextGroup(after: group)]))
+                }
+                scratch += (whole + decode) * plan.cellsPerGroup
+                planned += work.cones + decode * plan.cellsPerGroup
+            case .patch(let job):
+                clean.insert(RunKey(context.showing(job.pairs[group].source)))
+                // Alone, a cell needs its base run, its source run twice, and the patched one.
+                scratch += (4 * whole + 2 * decode) * plan.cellsPerGroup
+                planned += work.cones + decode * (plan.cellsPerGroup + 1)
             }
+            clean.formUnion(work.sources)
         }
-        cleanRuns = clean
+        if plan.reuse == .off || plan.specification.kind == .caption { planned = scratch }
+        if plan.specification.kind != .caption, plan.reuse == .on {
+            planned += clean.reduce(0) { $0 + $1.tokens * layers }
+        }
+        cleanRuns = clean.count
         fromScratch = scratch
         self.planned = planned
         longestPrompt = longest
         self.generated = generated
+        measuredBytes = measured
+        heldElements = held
+    }
+
+    /// A clean run by what it reads.
+    private struct RunKey: Hashable {
+        let text: String
+        let image: String
+        let tokens: Int
+
+        init(_ context: PromptContext) {
+            text = context.text
+            image = context.image
+            tokens = context.layout.tokens
+        }
+    }
+
+    /// What the groups of one prompt have in common: positions depend on the text alone, but for random draws.
+    private struct PromptWork {
+        /// Token-layers of all places' cones.
+        let cones: Int
+        /// Clean runs that patches of variants take their states from.
+        let sources: Set<RunKey>
+        let size: MeasuredSize
+
+        init(_ plan: JobPlan, group: Int) throws {
+            let context = plan.contexts[group]
+            let layers = plan.model.decoder.configuration.layers
+            size = try plan.measuredSize(in: context)
+            var cones = 0
+            var sources = Set<RunKey>()
+            for place in plan.places {
+                let prepared =
+                    plan.specification.kind == .patch
+                    ? try plan.patchInterventions(at: place, pair: group)
+                    : try plan.interventions(at: place, in: context)
+                cones +=
+                    Cone(
+                        of: prepared.resolved, measuring: try plan.measurements(at: place, in: context),
+                        tokens: context.layout.tokens, layers: layers
+                    ).tokenLayers
+                if plan.specification.kind != .patch {
+                    for case .run(let source) in prepared.sources { sources.insert(RunKey(source.context)) }
+                }
+            }
+            self.cones = cones
+            self.sources = sources
+        }
     }
 
     /// Bytes of keys, values and the widest rows that one run holds at a time.
@@ -55,7 +124,8 @@ struct JobEstimate {
         let positions = longestPrompt + generated
         let cache = 2 * configuration.layers * positions * configuration.kvHeads * configuration.headSize
         let rows = longestPrompt * (4 * configuration.hidden + 2 * configuration.intermediate + longestPrompt)
-        return 4 * (cache + rows + configuration.vocabulary * 4)
+        // A captured state is there as numbers and as its file.
+        return 4 * (cache + rows + configuration.vocabulary * 4 + 2 * heldElements)
     }
 
     func json(tokenLayersPerSecond rate: Double, plan: JobPlan) -> JSONValue {
@@ -64,7 +134,7 @@ struct JobEstimate {
             "token_layers": ["from_scratch": .integer(fromScratch), "planned": .integer(planned)],
             "estimated_seconds": .finite(Double(planned) / rate),
             "peak_bytes": .integer(peakBytes(plan.model.decoder.configuration)),
-            "result_bytes": .integer(plan.cellCount * Self.rowBytes),
+            "result_bytes": .integer(plan.cellCount * Self.rowBytes + measuredBytes),
             "inputs": .array(
                 plan.contexts.indices.prefix(Self.listedInputs).map { group in
                     let context = plan.contexts[group]

@@ -23,6 +23,8 @@ package struct JobPlan: Sendable {
     package let groupCount: Int
     /// One context an input; for patches one a pair, on the base picture.
     package let contexts: [PromptContext]
+    /// What the stored states are that the request names, by digest.
+    package let states: [String: StateDescription]
 
     package var cellsPerGroup: Int { places.count }
     package var cellCount: Int { groupCount * places.count }
@@ -32,9 +34,13 @@ package struct JobPlan: Sendable {
 
     /// Lays a job out and checks everything that can be checked without running it.
     ///
+    /// - Parameter states: what the stored states are that the request names.
     /// - throws: ``InterventionError`` naming the field that cannot be done; ``TooManyCells``.
-    package init(_ specification: JobSpecification, on model: VisionLanguageModel) throws {
+    package init(
+        _ specification: JobSpecification, on model: VisionLanguageModel, states: [String: StateDescription] = [:]
+    ) throws {
         self.model = model
+        self.states = states
         switch specification {
         case .caption(var caption):
             places = [.caption]
@@ -42,12 +48,9 @@ package struct JobPlan: Sendable {
             try Self.checkCount(groups: groupCount, places: 1)
             contexts = try Self.contexts(&caption.inputs, single: caption.isSingle, on: model)
             self.specification = .caption(caption)
-            if let set = caption.interventions {
-                for (index, context) in Self.distinct(contexts) {
-                    _ = try Self.preparation(model, seed: caption.generation.seed, generates: true)
-                        .prepare(set, in: context, path: "interventions")
-                    _ = index
-                }
+            for context in Self.distinct(contexts) {
+                _ = try interventions(at: .caption, in: context)
+                _ = try measurements(at: .caption, in: context)
             }
         case .knockout(var knockout):
             var places: [Place] = [.clean]
@@ -74,10 +77,12 @@ package struct JobPlan: Sendable {
                 )
             }
             self.specification = .knockout(knockout)
-            for (_, context) in Self.distinct(contexts) {
+            for context in Self.distinct(contexts) {
                 for place in places {
                     _ = try interventions(at: place, in: context)
+                    _ = try measurements(at: place, in: context)
                 }
+                try checkCaptures(in: context)
             }
         case .patch(var patch):
             let layers = try patch.layers.variantLayers(
@@ -91,7 +96,11 @@ package struct JobPlan: Sendable {
             let first = try PromptContext(request, image: pairs[0].base, on: model, path: "prompt")
             contexts = pairs.map { first.showing($0.base) }
             self.specification = .patch(patch)
-            for place in places { _ = try patchInterventions(at: place, pair: 0) }
+            for place in places {
+                _ = try patchInterventions(at: place, pair: 0)
+                _ = try measurements(at: place, in: first)
+            }
+            try checkCaptures(in: first)
             for index in pairs.indices { _ = try classTokens(ofPair: index) }
         }
     }
@@ -123,17 +132,17 @@ package struct JobPlan: Sendable {
         return contexts
     }
 
-    /// One context a distinct prompt, with its index: positions do not depend on the picture.
-    private static func distinct(_ contexts: [PromptContext]) -> [(Int, PromptContext)] {
+    /// One context a distinct prompt: positions do not depend on the picture.
+    private static func distinct(_ contexts: [PromptContext]) -> [PromptContext] {
         var seen = Set<String>()
-        return contexts.enumerated().filter { seen.insert($1.text).inserted }.map { ($0, $1) }
+        return contexts.filter { seen.insert($0.text).inserted }
     }
 
-    private static func preparation(
-        _ model: VisionLanguageModel, seed: Int, variant: String = "", generates: Bool, source: PromptContext? = nil
+    private func preparation(
+        seed: Int, variant: String = "", generates: Bool, source: PromptContext? = nil
     ) -> InterventionPreparation {
         InterventionPreparation(
-            model: model, seed: seed, variant: variant, generates: generates, defaultSource: source)
+            model: model, seed: seed, variant: variant, generates: generates, defaultSource: source, states: states)
     }
 
     /// What a place of a caption or knockout job does to a run on `context`.
@@ -141,13 +150,12 @@ package struct JobPlan: Sendable {
         switch (specification, place) {
         case (.caption(let caption), .caption):
             guard let set = caption.interventions else { return .none }
-            return try Self.preparation(model, seed: caption.generation.seed, generates: true)
+            return try preparation(seed: caption.generation.seed, generates: true)
                 .prepare(set, in: context, path: "interventions")
         case (.knockout(let knockout), .variant(let index, let layer)):
             let variant = knockout.variants[index]
-            return try Self.preparation(
-                model, seed: knockout.seed, variant: variant.name, generates: knockout.measure.caption
-            ).prepare(variant.interventions, in: context, layer: layer, path: "variants[\(index)]")
+            return try preparation(seed: knockout.seed, variant: variant.name, generates: knockout.measure.caption)
+                .prepare(variant.interventions, in: context, layer: layer, path: "variants[\(index)]")
         default: return .none
         }
     }
@@ -157,8 +165,8 @@ package struct JobPlan: Sendable {
         guard case .patch(let patch) = specification, case .patch(let layer) = place else { return .none }
         let source = contexts[pair].showing(patch.pairs[pair].source)
         do {
-            return try Self.preparation(
-                model, seed: patch.seed, variant: "patch", generates: patch.measure.caption, source: source
+            return try preparation(
+                seed: patch.seed, variant: "patch", generates: patch.measure.caption, source: source
             ).prepare(InterventionSet(patches: [patch.patch]), in: contexts[pair], layer: layer, path: "")
         } catch {
             // The job spells its one patch out at its top: `patches[0].positions` is its `positions`.

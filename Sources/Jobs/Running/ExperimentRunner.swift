@@ -7,13 +7,13 @@ import StrictJSON
 package struct ExperimentRunner: JobRunner {
     private let store: Store
     private let models: ModelLibrary
-    private let cache: EncodedImageCache
+    private let caches: EngineCaches
     private let speed: EngineSpeed
 
-    init(store: Store, models: ModelLibrary, cache: EncodedImageCache, speed: EngineSpeed) {
+    init(store: Store, models: ModelLibrary, caches: EngineCaches, speed: EngineSpeed) {
         self.store = store
         self.models = models
-        self.cache = cache
+        self.caches = caches
         self.speed = speed
     }
 
@@ -21,18 +21,21 @@ package struct ExperimentRunner: JobRunner {
         guard let kind = JobKind(rawValue: job.kind) else {
             throw JobFailure.cannotRun(InterventionError(.unsupported, at: "kind", "\"\(job.kind)\" is no kind of job"))
         }
-        let specification = try JobSpecification(kind, stored: job.request)
-        let plan = try JobPlan(specification, on: try await models.model(specification.model))
-        return ExperimentRun(plan: plan, job: job.id, runner: self, speed: speed)
+        var specification = try JobSpecification(kind, stored: job.request)
+        var contents = RequestContents(store)
+        try await specification.mapStates { try await contents.state($0, path: $1) }
+        let plan = try JobPlan(
+            specification, on: try await models.model(specification.model), states: contents.descriptions)
+        return ExperimentRun(
+            plan: plan, job: job.id, tokenLayersPerGroup: try JobEstimate(plan).planned / max(1, plan.groupCount),
+            runner: self, speed: speed)
     }
 
-    /// One group, with the pictures that it looks at.
+    /// One group, with the pictures and states that it looks at.
     func group(_ number: Int, of plan: JobPlan, job: String) async throws -> GroupRun {
-        var pictures: [String: [UInt8]] = [:]
-        for digest in try plan.images(ofGroup: number) {
-            pictures[digest] = try await store.imageContent(digest)
-        }
-        return try GroupRun(plan, job: job, group: number, pictures: pictures, cache: cache)
+        try GroupRun(
+            plan, job: job, group: number, pictures: try await store.pictures(try plan.images(ofGroup: number)),
+            states: try await store.states(try plan.states(ofGroup: number)), caches: caches)
     }
 
     func summary(of plan: JobPlan, job: String) async throws -> String? {
@@ -52,6 +55,8 @@ package struct ExperimentRunner: JobRunner {
 struct ExperimentRun: JobRun {
     let plan: JobPlan
     let job: String
+    /// How much work a group is on average, by the same count as a dry run's.
+    let tokenLayersPerGroup: Int
     let runner: ExperimentRunner
     let speed: EngineSpeed
 
@@ -63,12 +68,12 @@ struct ExperimentRun: JobRun {
 
     func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord] {
         let run = try await runner.group(group.number, of: plan, job: job)
-        let speed = speed
+        let (speed, tokenLayers) = (speed, tokenLayersPerGroup)
         return { boundary in
             let start = ContinuousClock.now
             let cells = try run.cells(boundary: { try boundary.pass() })
             speed.report(
-                model: run.plan.model.name, tokenLayers: run.tokenLayers,
+                model: run.plan.model.name, tokenLayers: tokenLayers,
                 seconds: (ContinuousClock.now - start) / .seconds(1))
             return cells
         }
@@ -81,5 +86,26 @@ struct ExperimentRun: JobRun {
 
     func summary(of job: JobRecord) async throws -> String? {
         try await runner.summary(of: plan, job: job.id)
+    }
+}
+
+extension Store {
+    /// The files of some pictures, by digest; what is not stored is left out.
+    func pictures(_ digests: Set<String>) async throws -> [String: [UInt8]] {
+        var pictures: [String: [UInt8]] = [:]
+        for digest in digests { pictures[digest] = try await imageContent(digest) }
+        return pictures
+    }
+
+    /// Some states with their numbers, by digest.
+    ///
+    /// - throws: `StoreError.unknownState`; what keeps one from being read.
+    func states(_ digests: Set<String>) async throws -> [String: StateTensor] {
+        var states: [String: StateTensor] = [:]
+        for digest in digests {
+            guard let found = try await stateTensor(digest) else { throw StoreError.unknownState(digest) }
+            states[digest] = found.state
+        }
+        return states
     }
 }

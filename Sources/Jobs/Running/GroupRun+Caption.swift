@@ -23,7 +23,7 @@ extension GroupRun {
         return CellRecord(
             job: job, ordinal: ordinal(0), group: group, kind: "caption", model: plan.model.name, status: .ok,
             input: caption.inputs[group].id, image: caption.inputs[group].image, measures: measures,
-            seconds: result.seconds, document: JSONValue.object(row).text)
+            seconds: result.seconds, document: JSONValue.object(row).text, states: result.measured.states)
     }
 }
 
@@ -36,11 +36,12 @@ struct CaptionResult: Sendable {
     let generation: Generation
     /// `nil` where none was asked for or nothing was done.
     let receipt: Receipt?
+    let measured: MeasuredRow
     let seconds: Double
 
     /// The members between an answer's head and its provenance, in the order of the wire.
     var members: JSONObject {
-        JSONObject([
+        var members = JSONObject([
             ("model", .string(model)), ("image", .string(image)), ("prompt", prompt),
             ("caption", .string(generation.text)), ("tokens", .array(generation.tokens.map(\.json))),
             ("finish_reason", .string(generation.finishReason.rawValue)),
@@ -51,8 +52,11 @@ struct CaptionResult: Sendable {
                     "total_tokens": .integer(promptTokens + generation.tokens.count),
                 ]
             ),
-            ("receipt", receipt?.json ?? .null), ("seconds", .finite(seconds)),
         ])
+        members.merge(measured.members)
+        members["receipt"] = receipt?.json ?? .null
+        members["seconds"] = .finite(seconds)
+        return members
     }
 }
 
@@ -72,10 +76,11 @@ struct CaptionRun {
         let context = group.plan.contexts[group.group]
         let prompt = try group.prompt(context, boundary: run.boundary)
         let prepared = try group.plan.interventions(at: .caption, in: context)
-        let sources = try SourceStates(for: [prepared], run: run) { try group.prompt($0, boundary: run.boundary) }
+        let sources = try group.sources(for: [prepared], run: run)
         let outcome = try run.run(
             prompt, interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
-            generation: specification.generation, onToken: onToken)
+            generation: specification.generation,
+            measuring: try group.plan.measurements(at: .caption, in: context), onToken: onToken)
         guard let generation = outcome.generation else { throw CellFailure("no caption was generated") }
         var receipt: Receipt?
         if specification.receipt != .none, specification.interventions != nil {
@@ -89,7 +94,7 @@ struct CaptionRun {
             model: model.name, image: context.image,
             prompt: Self.promptJSON(specification.inputs[group.group].prompt, context),
             promptTokens: prompt.layout.tokens, generation: generation, receipt: receipt,
-            seconds: group.seconds(since: start))
+            measured: try group.measured(outcome, at: 0), seconds: group.seconds(since: start))
     }
 
     private static func promptJSON(_ request: PromptRequest?, _ context: PromptContext) -> JSONValue {

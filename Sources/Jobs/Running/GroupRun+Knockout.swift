@@ -9,23 +9,22 @@ extension GroupRun {
         let context = plan.contexts[group]
         let prompt = try self.prompt(context, boundary: run.boundary)
         let prepared = try plan.places.map { try plan.interventions(at: $0, in: context) }
-        let sources = try SourceStates(for: prepared, run: run) { try self.prompt($0, boundary: run.boundary) }
+        let sources = try sources(for: prepared, run: run)
         let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
-        var clean: RunOutcome?
-        var cells: [CellRecord] = []
-        for (place, interventions) in zip(plan.places.indices, prepared) {
-            let start = ContinuousClock.now
-            let shown = shownContext(at: place, of: job)
-            let prompt = shown == context ? prompt : try self.prompt(shown, boundary: run.boundary)
-            let outcome = try run.run(
-                prompt, interventions: interventions.resolved, sourceStates: sources.states(for: interventions),
-                generation: generation)
-            let reference = clean ?? outcome
-            clean = reference
-            cells.append(
-                knockoutCell(place, job, outcome, clean: reference, shown: shown.image, seconds: seconds(since: start)))
+        let shown = plan.places.indices.map { shownContext(at: $0, of: job) }
+        let variants = try plan.places.indices.map { place in
+            SweepVariant(
+                shown[place] == context ? prompt : try self.prompt(shown[place], boundary: run.boundary),
+                interventions: prepared[place].resolved, sourceStates: sources.states(for: prepared[place]),
+                measuring: try plan.measurements(at: plan.places[place], in: shown[place]))
         }
-        return cells
+        let outcomes = try outcomes(of: variants, generation: generation, run: run)
+        return try outcomes.enumerated().map { place, variant in
+            // The first place is the clean run.
+            try knockoutCell(
+                place, job, variant.outcome, clean: outcomes[0].outcome, shown: shown[place].image,
+                seconds: variant.seconds)
+        }
     }
 
     /// The picture that a place looks at: its input's own, or the next input's.
@@ -39,7 +38,7 @@ extension GroupRun {
     private func knockoutCell(
         _ place: Int, _ specification: KnockoutSpecification, _ outcome: RunOutcome, clean: RunOutcome, shown: String,
         seconds: Double
-    ) -> CellRecord {
+    ) throws -> CellRecord {
         let (input, variant, layer) = plan.names(group: group, place: place)
         let image = plan.contexts[group].image
         var receipt = outcome.receipt
@@ -64,6 +63,7 @@ extension GroupRun {
         }
         measures.caption = outcome.generation?.text
         measures.captionAgrees = outcome.generation.map { $0.text == clean.generation?.text }
+        let measured = try measured(outcome, at: place)
         var row = rowHead(place, status: .ok)
         row["input"] = .string(input)
         row["image"] = .string(image)
@@ -72,6 +72,7 @@ extension GroupRun {
         row["layer"] = .optional(layer)
         row["next_token"] = nextToken
         row["caption"] = outcome.generation?.json(agreeingWith: clean.generation) ?? .null
+        row.merge(measured.members)
         row["receipt"] = receipt.json
         row["seconds"] = .finite(seconds)
         row["error"] = .null
@@ -79,6 +80,6 @@ extension GroupRun {
         return CellRecord(
             job: job, ordinal: ordinal(place), group: group, kind: "knockout", model: plan.model.name, status: .ok,
             input: input, image: image, sourceImage: shown == image ? nil : shown, variant: variant, layer: layer,
-            measures: measures, seconds: seconds, document: JSONValue.object(row).text)
+            measures: measures, seconds: seconds, document: JSONValue.object(row).text, states: measured.states)
     }
 }

@@ -14,7 +14,7 @@ extension GroupRun {
         let sourceImage: String
     }
 
-    /// All layers of one pair: two clean runs, one run of the source that yields every state, and a patched run a layer.
+    /// All layers of one pair, over its two clean runs.
     func patchCells(_ job: PatchSpecification, run: ModelRun) throws -> [CellRecord] {
         let context = plan.contexts[group]
         let pair = job.pairs[group]
@@ -22,26 +22,29 @@ extension GroupRun {
         let source = try prompt(context.showing(pair.source), boundary: run.boundary)
         let tokens = try plan.classTokens(ofPair: group)
         let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
-        let runs = PairRuns(
-            base: try run.run(base, generation: generation), source: try run.run(source), baseToken: tokens.base,
-            sourceToken: tokens.source, baseImage: pair.base, sourceImage: pair.source)
         let prepared = try plan.places.map { try plan.patchInterventions(at: $0, pair: group) }
-        let sources = try SourceStates(for: prepared, run: run) { try self.prompt($0, boundary: run.boundary) }
-        return try zip(plan.places.indices, prepared).map { place, interventions in
-            let start = ContinuousClock.now
-            let outcome = try run.run(
+        let sources = try sources(for: prepared, run: run)
+        let variants = try zip(plan.places, prepared).map { place, interventions in
+            SweepVariant(
                 base, interventions: interventions.resolved, sourceStates: sources.states(for: interventions),
-                generation: generation)
-            let positions = interventions.resolved.patches.first?.positions.compactText ?? ""
-            return patchCell(
-                place, job, outcome, runs, positions: positions, seconds: seconds(since: start))
+                measuring: try plan.measurements(at: place, in: context))
+        }
+        let patched = try outcomes(of: [SweepVariant(base)] + variants, generation: generation, run: run)
+        let runs = PairRuns(
+            base: patched[0].outcome,
+            source: try outcomes(of: [SweepVariant(source)], generation: nil, run: run)[0].outcome,
+            baseToken: tokens.base, sourceToken: tokens.source, baseImage: pair.base, sourceImage: pair.source)
+        return try plan.places.indices.map { place in
+            let positions = prepared[place].resolved.patches.first?.positions.compactText ?? ""
+            return try patchCell(
+                place, job, patched[place + 1].outcome, runs, positions: positions, seconds: patched[place + 1].seconds)
         }
     }
 
     private func patchCell(
         _ place: Int, _ specification: PatchSpecification, _ outcome: RunOutcome, _ runs: PairRuns, positions: String,
         seconds: Double
-    ) -> CellRecord {
+    ) throws -> CellRecord {
         let (pair, _, layer) = plan.names(group: group, place: place)
         let patched = outcome.nextToken
         var receipt = outcome.receipt
@@ -57,6 +60,7 @@ extension GroupRun {
                 "base_to_source": .finite(measures.similarityBaseSource),
             ]
         }
+        let measured = try measured(outcome, at: place)
         var row = rowHead(place, status: .ok)
         row["pair"] = .string(pair)
         row["base"] = .string(runs.baseImage)
@@ -72,6 +76,7 @@ extension GroupRun {
         measures.caption = outcome.generation?.text
         measures.captionAgrees = outcome.generation.map { $0.text == runs.base.generation?.text }
         row["caption"] = outcome.generation?.json(agreeingWith: runs.base.generation) ?? .null
+        row.merge(measured.members)
         row["receipt"] = receipt.json
         row["seconds"] = .finite(seconds)
         row["error"] = .null
@@ -80,7 +85,7 @@ extension GroupRun {
             job: job, ordinal: ordinal(place), group: group, kind: "patch", model: plan.model.name, status: .ok,
             input: pair, image: runs.baseImage, sourceImage: runs.sourceImage, layer: layer,
             site: specification.site.rawValue, positions: positions, measures: measures, seconds: seconds,
-            document: JSONValue.object(row).text)
+            document: JSONValue.object(row).text, states: measured.states)
     }
 
     /// One class token's probabilities in the three runs.

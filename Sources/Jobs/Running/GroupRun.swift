@@ -1,4 +1,4 @@
-import Interventions
+package import Interventions
 import Models
 package import Store
 import StrictJSON
@@ -11,20 +11,25 @@ package struct GroupRun: Sendable {
     let plan: JobPlan
     let job: String
     let group: Int
-    /// The files of every picture that the group looks at, by digest.
-    let pictures: [String: [UInt8]]
-    let cache: EncodedImageCache
+    private let prompts: EncodedPrompts
+    let caches: EngineCaches
+    /// The stored states that the group's interventions name, by digest.
+    private let states: [String: StateTensor]
     let provenance: Provenance
 
-    /// - Parameter pictures: the files of ``JobPlan/images(ofGroup:)``, by digest.
+    /// - Parameters:
+    ///   - pictures: the files of ``JobPlan/images(ofGroup:)``, by digest.
+    ///   - states: those of ``JobPlan/states(ofGroup:)``, by digest.
     package init(
-        _ plan: JobPlan, job: String, group: Int, pictures: [String: [UInt8]], cache: EncodedImageCache
+        _ plan: JobPlan, job: String, group: Int, pictures: [String: [UInt8]], states: [String: StateTensor] = [:],
+        caches: EngineCaches
     ) throws {
         self.plan = plan
         self.job = job
         self.group = group
-        self.pictures = pictures
-        self.cache = cache
+        self.states = states
+        self.caches = caches
+        prompts = EncodedPrompts(model: plan.model, pictures: pictures, cache: caches.images)
         provenance = try Provenance(plan.model, reuse: plan.reuse, seed: plan.seed)
     }
 
@@ -52,24 +57,17 @@ package struct GroupRun: Sendable {
     ///
     /// - throws: ``CellFailure`` for a picture that is gone or does not decode.
     func prompt(_ context: PromptContext, boundary: @escaping () throws -> Void) throws -> Prompt {
-        let model = plan.model
-        let image = try cache.image(context.image, on: model) {
-            guard let file = pictures[context.image] else {
-                throw CellFailure("the image \(context.image) is not stored")
-            }
-            do {
-                return try model.encode(file: file, boundary: boundary)
-            } catch let error as PictureError {
-                throw CellFailure("\(context.image): \(error)")
-            }
-        }
-        return try model.prompt(context.text, images: [image])
+        try prompts.prompt(context, boundary: boundary)
+    }
+
+    /// What the interventions of the group's places take their states from.
+    func sources(for prepared: [PreparedInterventions], run: ModelRun) throws -> SourceStates {
+        try SourceStates(
+            for: prepared, run: run, states: states, cleanRuns: plan.reuse == .on ? caches.cleanRuns : nil
+        ) { try prompt($0, boundary: run.boundary) }
     }
 
     func ordinal(_ place: Int) -> Int { group * plan.cellsPerGroup + place }
-
-    /// How much work the group is, by the same count as a dry run's.
-    var tokenLayers: Int { (try? JobEstimate(plan).planned / max(1, plan.groupCount)) ?? 0 }
 
     func seconds(since start: ContinuousClock.Instant) -> Double {
         (ContinuousClock.now - start) / .seconds(1)
@@ -82,13 +80,6 @@ package struct GroupRun: Sendable {
             ("kind", .string(plan.specification.kind.rawValue)), ("status", .string(status.rawValue)),
         ])
     }
-}
-
-/// Why one input's cells cannot be computed while the others can.
-package struct CellFailure: Error, Sendable, CustomStringConvertible {
-    package let description: String
-
-    init(_ description: String) { self.description = description }
 }
 
 extension JobPlan {

@@ -10,6 +10,8 @@ package struct CaptionSpecification: Sendable, Equatable {
     package var generation: GenerationOptions
     package var interventions: InterventionSet?
     package var receipt: ReceiptDetail
+    /// What is measured beside, while the prompt is read.
+    package var beside: Measurements
 
     /// Reads the body of `POST /v1/captions`.
     package init(_ members: JSONFields, defaultModel: String) throws(JSONError) {
@@ -46,6 +48,11 @@ package struct CaptionSpecification: Sendable, Equatable {
         }
         if let given = members.optional("interventions") { interventions = try InterventionSet(given) }
         receipt = try ReceiptDetail(members.optional("receipt"))
+        beside = Measurements()
+        if let measure = try members.optional("measure")?.object() {
+            beside = try Measurements(measure)
+            try measure.finish()
+        }
     }
 
     /// The request as accepted.
@@ -64,6 +71,7 @@ package struct CaptionSpecification: Sendable, Equatable {
         object["top_logprobs"] = .integer(generation.topLogprobs)
         object["interventions"] = interventions?.json ?? .null
         object["receipt"] = .string(receipt.rawValue)
+        object["measure"] = beside.json
         return .object(object)
     }
 }

@@ -86,21 +86,23 @@ package enum JobSpecification: Sendable, Equatable {
             self = .patch(specification)
         }
     }
-}
 
-extension InterventionSet {
-    fileprivate mutating func mapImages(
-        path: String, _ replace: (_ reference: String, _ path: String) async throws -> String
+    /// Every state that the request names, each with its field's path, through `replace`.
+    ///
+    /// Submission uses it to look them up, the command line to put digests in the place of files' paths.
+    package mutating func mapStates(
+        _ replace: (_ name: String, _ path: String) async throws -> String
     ) async throws {
-        for index in patches.indices {
-            guard var source = patches[index].source else { continue }
-            let sourcePath = "\(path).patches[\(index)].source"
-            if let image = source.image { source.image = try await replace(image, "\(sourcePath).image") }
-            if var set = source.interventions {
-                try await set.mapImages(path: "\(sourcePath).interventions", replace)
-                source.interventions = set
+        switch self {
+        case .caption(var specification):
+            try await specification.interventions?.mapStates(path: "interventions", replace)
+            self = .caption(specification)
+        case .knockout(var specification):
+            for index in specification.variants.indices {
+                try await specification.variants[index].interventions.mapStates(path: "variants[\(index)]", replace)
             }
-            patches[index].source = source
+            self = .knockout(specification)
+        case .patch: break
         }
     }
 }

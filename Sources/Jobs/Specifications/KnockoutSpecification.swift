@@ -39,7 +39,7 @@ package struct KnockoutSpecification: Sendable, Equatable {
         }
         let measureField = members.optional("measure")
         measure = try Measure(measureField, captionByDefault: true)
-        if let measureField, !measure.nextToken, !measure.caption {
+        if let measureField, !measure.nextToken, !measure.caption, measure.beside.isEmpty {
             throw measureField.invalid("next_token and caption are both false: there is nothing to compare")
         }
         seed = try members.optional("seed")?.integer() ?? 0

@@ -1,3 +1,4 @@
+package import Interventions
 import StrictJSON
 
 /// What a job measures in each cell.
@@ -9,6 +10,8 @@ package struct Measure: Sendable, Equatable {
     package var maximumTokens: Int
     /// How many of the likeliest tokens a row lists.
     package var top: Int
+    /// What is measured beside, in every run that has a row.
+    package var beside: Measurements
 
     /// The longest continuation that a request may ask for.
     package static let tokenRange = 1...4096
@@ -19,19 +22,23 @@ package struct Measure: Sendable, Equatable {
         caption = captionByDefault
         maximumTokens = 60
         top = 5
+        beside = Measurements()
         guard let members = try field?.object() else { return }
         if let given = members.optional("next_token") { nextToken = try given.bool() }
         if let given = members.optional("caption") { caption = try given.bool() }
         if let given = members.optional("max_tokens") { maximumTokens = try given.integer(in: Self.tokenRange) }
         if let given = members.optional("top") { top = try given.integer(in: Self.topRange) }
+        beside = try Measurements(members)
         try members.finish()
     }
 
     var json: JSONValue {
-        [
-            "next_token": .bool(nextToken), "caption": .bool(caption), "max_tokens": .integer(maximumTokens),
-            "top": .integer(top),
-        ]
+        var object = JSONObject([
+            ("next_token", .bool(nextToken)), ("caption", .bool(caption)), ("max_tokens", .integer(maximumTokens)),
+            ("top", .integer(top)),
+        ])
+        for (name, value) in beside.json.objectValue?.members ?? JSONObject().members { object[name] = value }
+        return .object(object)
     }
 }
 

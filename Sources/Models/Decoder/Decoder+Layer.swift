@@ -1,32 +1,45 @@
 import Numerics
 
 extension Decoder {
-    /// Advances the residual stream, `[rows, hidden]`, through one layer.
-    func advance(
-        _ states: inout Matrix, layer: Int, positions: Range<Int>, cache: inout KVCache, hooks: (any ForwardHooks)?
-    ) throws {
+    /// Advances the residual streams of all sequences through one layer.
+    func advance(_ stack: inout RowStack, layer: Int, _ sequences: inout [SequenceRows]) throws {
         let weights = weights.layers[layer]
+        let (extents, products) = (stack.extents, stack.products)
         func visit(_ site: Site, _ state: inout Matrix) throws {
-            guard let hooks, hooks.wants(site, layer: layer) else { return }
-            try hooks.visit(site, layer: layer, positions: positions, state: &state)
-            precondition(
-                state.rows == positions.count && state.columns == configuration.width(at: site),
-                "a hook must keep the shape of \(site.rawValue)")
+            for (sequence, extent) in zip(sequences, extents) where !extent.isEmpty {
+                guard let hooks = sequence.hooks, hooks.wants(site, layer: layer) else { continue }
+                let positions = sequence.end - extent.count..<sequence.end
+                guard extent.count < state.rows else {
+                    try hooks.visit(site, layer: layer, positions: positions, state: &state)
+                    checkShape(of: state, at: site, rows: extent.count)
+                    continue
+                }
+                var rows = state.rows(extent)
+                try hooks.visit(site, layer: layer, positions: positions, state: &rows)
+                checkShape(of: rows, at: site, rows: extent.count)
+                state.setRows(extent.lowerBound, rows)
+            }
         }
 
-        try visit(.residIn, &states)
-        var input = branchInput(states, norm: weights.attentionNorm)
+        try visit(.residIn, &stack.states)
+        var input = branchInput(stack.states, norm: weights.attentionNorm)
         try visit(.attnIn, &input)
-        var mixed = attend(input, layer: layer, positions: positions, cache: &cache, hooks: hooks)
+        var mixed = attend(input, extents, products, layer: layer, &sequences)
         try visit(.headOut, &mixed)
-        var attention = mixed.multiplied(byTransposed: weights.output)
+        var attention = mixed.multiplied(byTransposed: weights.output, rows: products)
         try visit(.attnOut, &attention)
-        states += branchOutput(attention, norm: weights.attentionNorm)
+        stack.states += branchOutput(attention, norm: weights.attentionNorm)
 
-        var feedForward = feedForward(branchInput(states, norm: weights.feedForwardNorm), weights)
+        var feedForward = feedForward(branchInput(stack.states, norm: weights.feedForwardNorm), weights, products)
         try visit(.mlpOut, &feedForward)
-        states += branchOutput(feedForward, norm: weights.feedForwardNorm)
-        try visit(.residOut, &states)
+        stack.states += branchOutput(feedForward, norm: weights.feedForwardNorm)
+        try visit(.residOut, &stack.states)
+    }
+
+    private func checkShape(of state: Matrix, at site: Site, rows: Int) {
+        precondition(
+            state.rows == rows && state.columns == configuration.width(at: site),
+            "a hook must keep the shape of \(site.rawValue)")
     }
 
     private func branchInput(_ states: Matrix, norm: [Float]) -> Matrix {
@@ -40,46 +53,66 @@ extension Decoder {
     }
 
     /// `down(silu(gate(x)) · up(x))`, `[rows, hidden]`.
-    private func feedForward(_ input: Matrix, _ weights: DecoderWeights.Layer) -> Matrix {
-        var gate = input.multiplied(byTransposed: weights.gate)
-        gate.gateWithSiLU(input.multiplied(byTransposed: weights.up))
-        return gate.multiplied(byTransposed: weights.down)
+    private func feedForward(_ input: Matrix, _ weights: DecoderWeights.Layer, _ products: ProductRows) -> Matrix {
+        var gate = input.multiplied(byTransposed: weights.gate, rows: products)
+        gate.gateWithSiLU(input.multiplied(byTransposed: weights.up, rows: products))
+        return gate.multiplied(byTransposed: weights.down, rows: products)
     }
 
     /// The attention of one layer up to the output projection: grouped queries, rotary positions, causal.
     ///
     /// - Parameters:
-    ///   - input: `[rows, hidden]`.
-    ///   - cache: keys and values so far; this layer's are extended by the rows.
-    /// - Returns: the heads' mixed values, `[rows, heads * headSize]`.
+    ///   - input: `[rows, hidden]`, all sequences' rows.
+    ///   - extents: which rows are whose.
+    /// - Returns: the heads' mixed values, `[rows, heads * headSize]`. The caches' layer is extended by the rows.
     private func attend(
-        _ input: Matrix, layer: Int, positions: Range<Int>, cache: inout KVCache, hooks: (any ForwardHooks)?
+        _ input: Matrix, _ extents: [Range<Int>], _ products: ProductRows, layer: Int,
+        _ sequences: inout [SequenceRows]
     ) -> Matrix {
         let weights = weights.layers[layer]
-        var queries = input.multiplied(byTransposed: weights.query)
-        var keys = input.multiplied(byTransposed: weights.key)
+        var queries = input.multiplied(byTransposed: weights.query, rows: products)
+        var keys = input.multiplied(byTransposed: weights.key, rows: products)
+        let values = input.multiplied(byTransposed: weights.value, rows: products)
         normalizeHeads(&queries, weights.queryNorm)
         normalizeHeads(&keys, weights.keyNorm)
-        rotary.rotate(&queries, from: positions.lowerBound)
-        rotary.rotate(&keys, from: positions.lowerBound)
-        cache.append(keys: keys, values: input.multiplied(byTransposed: weights.value), layer: layer)
-
-        let observer = hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
-        let visible = positions.lowerBound + 1
         var output = Matrix(rows: input.rows, columns: configuration.queryWidth)
+        for (index, extent) in extents.enumerated() where !extent.isEmpty {
+            let positions = sequences[index].end - extent.count..<sequences[index].end
+            rotary.rotate(&queries, rows: extent, from: positions.lowerBound)
+            rotary.rotate(&keys, rows: extent, from: positions.lowerBound)
+            sequences[index].cache.append(
+                keys: keys.elements[extent.lowerBound * keys.columns..<extent.upperBound * keys.columns],
+                values: values.elements[extent.lowerBound * values.columns..<extent.upperBound * values.columns],
+                layer: layer)
+            mix(queries, rows: extent, at: positions, layer: layer, sequences[index], into: &output)
+        }
+        return output
+    }
+
+    /// One sequence's heads: scores, softmax, mixed values.
+    private func mix(
+        _ queries: Matrix, rows: Range<Int>, at positions: Range<Int>, layer: Int, _ sequence: SequenceRows,
+        into output: inout Matrix
+    ) {
+        let observer = sequence.hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
+        let visible = positions.lowerBound + 1
+        let (keys, values) = (sequence.cache.keySegments(layer: layer), sequence.cache.valueSegments(layer: layer))
         // One buffer for all heads: scores become weights in place.
-        var attention = Matrix(rows: input.rows, columns: positions.upperBound)
+        var attention = Matrix(rows: rows.count, columns: positions.upperBound)
         for head in 0..<configuration.heads {
-            heads.scores(head: head, queries: queries, keys: cache.keys[layer], into: &attention)
+            for segment in keys {
+                heads.scores(head: head, queries: queries, rows: rows, keys: segment, into: &attention)
+            }
             if let observer {
                 attention.hideLaterKeys(firstVisible: visible)
                 observer.scores(layer: layer, head: head, positions: positions, &attention)
             }
             attention.softmaxRows(firstVisible: visible)
             observer?.weights(layer: layer, head: head, positions: positions, &attention)
-            heads.mix(head: head, weights: attention, values: cache.values[layer], into: &output)
+            for segment in values {
+                heads.mix(head: head, weights: attention, values: segment, into: &output, rows: rows)
+            }
         }
-        return output
     }
 
     /// Chameleon's query and key norm (epsilon 1e-5 in the reference, whatever the configuration says).

@@ -2,9 +2,10 @@ package import Numerics
 
 // The forward pass of all families.
 //
-// A pass advances rows: the positions that follow the cache's prefix. A prompt computed at once, in pieces or
-// row by row goes through the same products and differs in low bits at most. Hooks see every site in
-// the order of the computation; without hooks nothing is copied for them.
+// A pass advances rows: the positions that follow the cache's prefix, of one sequence or of many, stacked so that
+// each weight matrix is read once for all of them. A prompt computed at once, in pieces or row by row goes through the
+// same products and differs in low bits at most. Hooks see every site in the order of the computation; without
+// hooks nothing is copied for them.
 //
 // Weights are immutable and shared, so passes of several callers do not disturb each other; the products
 // inside are threaded by OpenBLAS, which wants them called from one long-lived thread.
@@ -51,32 +52,77 @@ package final class Decoder: Sendable {
     package func forward(
         _ embeddings: Matrix, cache: inout KVCache, hooks: (any ForwardHooks)? = nil
     ) throws -> Matrix {
-        precondition(embeddings.columns == configuration.hidden, "embeddings are [rows, hidden]")
-        precondition(cache.fits(configuration), "the cache belongs to a decoder of another shape")
-        let positions = cache.count..<cache.count + embeddings.rows
-        guard positions.upperBound <= configuration.maximumPositions else {
-            throw ModelError(
-                .length,
-                "the sequence would have \(positions.upperBound) tokens; "
-                    + "this model takes \(configuration.maximumPositions)")
-        }
         // A pass abandoned earlier may have left rows in its first layers.
-        cache.discardUncounted()
-        var states = embeddings
-        for layer in 0..<configuration.layers {
-            try hooks?.willEnter(layer: layer)
-            try advance(&states, layer: layer, positions: positions, cache: &cache, hooks: hooks)
+        cache.discardUncommitted()
+        var sequences = [SequenceRows(embeddings, after: cache, hooks: hooks)]
+        // The sequence holds the only reference now: a cache that were shared would be copied when it grows.
+        cache = KVCache(configuration: configuration)
+        defer {
+            cache = sequences[0].cache
+            cache.discardUncommitted()
         }
-        try hooks?.willEnter(layer: configuration.layers)
-        let normed = states.rmsNormalized(weight: weights.finalNorm, epsilon: configuration.rmsEpsilon)
-        hooks?.finalNorm(positions: positions, state: normed)
-        cache.commit(rows: embeddings.rows)
-        return normed
+        return try forward(&sequences, rows: .together, boundary: {})[0]
+    }
+
+    /// Advances the rows of several sequences together and adds them to their caches.
+    ///
+    /// Attention is each sequence's own, and products are made in tiles: what a sequence gives does not depend on which
+    /// others there are, to the last bit (docs/numerics.md).
+    ///
+    /// - Parameter boundary: called before each layer and before the final norm, once for all sequences.
+    /// - Returns: the final-normed states of each sequence's rows at the last layer, `[rows, hidden]`.
+    /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook or `boundary` throws. The caches may
+    ///   then hold rows of the first layers, which the next pass drops.
+    package func forward(
+        _ sequences: inout [SequenceRows], boundary: () throws -> Void = {}
+    ) throws -> [Matrix] {
+        try forward(&sequences, rows: .tiled, boundary: boundary)
+    }
+
+    private func forward(
+        _ sequences: inout [SequenceRows], rows grouping: ProductRows, boundary: () throws -> Void
+    ) throws -> [Matrix] {
+        for index in sequences.indices {
+            sequences[index].cache.discardUncommitted()
+            precondition(sequences[index].fits(configuration), "rows, cache and decoder are of one shape")
+            guard sequences[index].end <= configuration.maximumPositions else {
+                throw ModelError(
+                    .length,
+                    "the sequence would have \(sequences[index].end) tokens; "
+                        + "this model takes \(configuration.maximumPositions)")
+            }
+        }
+        var stack = RowStack(sequences: sequences.count, hidden: configuration.hidden, products: grouping)
+        for layer in 0..<configuration.layers {
+            try boundary()
+            for sequence in sequences { try sequence.hooks?.willEnter(layer: layer) }
+            stack.join(sequences, layer: layer)
+            if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences) }
+        }
+        try boundary()
+        for sequence in sequences { try sequence.hooks?.willEnter(layer: configuration.layers) }
+        let normed = finalNormalized(stack.states)
+        var results: [Matrix] = []
+        for (index, extent) in stack.extents.enumerated() {
+            let rows = sequences.count == 1 ? normed : normed.rows(extent)
+            if !extent.isEmpty {
+                let end = sequences[index].end
+                sequences[index].hooks?.finalNorm(positions: end - extent.count..<end, state: rows)
+            }
+            sequences[index].cache.commit(to: sequences[index].end)
+            results.append(rows)
+        }
+        return results
+    }
+
+    /// Residual-stream rows as the head reads them, `[rows, hidden]`: through the final norm.
+    package func finalNormalized(_ states: Matrix) -> Matrix {
+        states.rmsNormalized(weight: weights.finalNorm, epsilon: configuration.rmsEpsilon)
     }
 
     /// Logits of final-normed rows, `[rows, vocabulary]`; masked ids at `-Float.greatestFiniteMagnitude`.
-    package func logits(_ states: Matrix) -> Matrix {
-        var logits = states.multiplied(byTransposed: weights.head)
+    package func logits(_ states: Matrix, rows grouping: ProductRows = .together) -> Matrix {
+        var logits = states.multiplied(byTransposed: weights.head, rows: grouping)
         for row in 0..<logits.rows {
             for id in maskedTokenIDs {
                 logits.elements[row * logits.columns + id] = -Float.greatestFiniteMagnitude

@@ -2,51 +2,128 @@ import Numerics
 
 /// Keys and values of the positions already computed, by layer.
 ///
-/// A value: a copy can be truncated and extended without the original seeing it, so that variants may begin from one
-/// prefix. Copies share storage until one of them grows.
+/// A value: a copy can be truncated and extended without the original seeing it. Copies share storage until one of them
+/// grows.
+///
+/// A cache may begin with positions of another one (``init(sharing:first:)``). What a variant leaves as it was is then held
+/// once for all variants of a prompt:
+///
+///     layer 0   base 0 ───────────────────────► n │ own: generated positions
+///     layer l   base 0 ───────► first │ own: first ─────────────► n, generated positions
+///
+/// so that each layer's keys are one run of the base's and one of its own.
 package struct KVCache: Sendable {
-    /// Rotated keys of each layer, `[positions, kvHeads * headSize]`. During a pass, layers that the pass has been
-    /// through are `rows` longer than ``count``.
-    private(set) var keys: [[Float]]
-    /// Values of each layer, as ``keys``.
-    private(set) var values: [[Float]]
+    /// The keys and values that several caches begin with; never written.
+    private final class Base: Sendable {
+        let keys: [[Float]]
+        let values: [[Float]]
+
+        init(keys: [[Float]], values: [[Float]]) {
+            self.keys = keys
+            self.values = values
+        }
+    }
+
+    private let base: Base?
+    /// How many positions of each layer are the base's.
+    private var shared: [Int]
+    /// Rotated keys of each layer, after the base's. During a pass, layers that the pass has been through hold rows
+    /// that are not committed yet.
+    private var keys: [[Float]]
+    private var values: [[Float]]
+    /// How many own positions each layer has for good.
+    private var committed: [Int]
     /// How many positions are held.
     package private(set) var count = 0
     private let width: Int
 
     /// An empty cache for a decoder of this shape.
     package init(configuration: DecoderConfiguration) {
+        base = nil
         keys = Array(repeating: [], count: configuration.layers)
         values = keys
+        shared = Array(repeating: 0, count: configuration.layers)
+        committed = shared
         width = configuration.kvWidth
+    }
+
+    /// A cache whose layer `l` begins with the first `first[l]` positions of `cache`.
+    ///
+    /// A pass must then bring every layer to the same length: `first` is how far each is there already.
+    ///
+    /// - Parameter cache: holds its own rows alone, and at least `first[l]` of them.
+    package init(sharing cache: KVCache, first: [Int]) {
+        precondition(cache.base == nil, "a cache that shares is no base")
+        precondition(
+            first.count == cache.keys.count && first.allSatisfy { (0...cache.count).contains($0) },
+            "each layer begins with positions that the base has")
+        base = Base(keys: cache.keys, values: cache.values)
+        shared = first
+        keys = Array(repeating: [], count: first.count)
+        values = keys
+        committed = Array(repeating: 0, count: first.count)
+        width = cache.width
+        if let length = first.first, first.allSatisfy({ $0 == length }) { count = length }
     }
 
     /// Forgets the positions from `length` on.
     package mutating func truncate(to length: Int) {
         precondition(length >= 0 && length <= count, "a cache of \(count) positions has no first \(length)")
+        for layer in shared.indices {
+            shared[layer] = min(shared[layer], length)
+            committed[layer] = length - shared[layer]
+        }
         count = length
-        discardUncounted()
+        discardUncommitted()
     }
 
     /// Drops what a pass that was abandoned halfway left in its first layers.
-    mutating func discardUncounted() {
-        for layer in keys.indices where keys[layer].count != count * width {
-            keys[layer].removeLast(keys[layer].count - count * width)
-            values[layer].removeLast(values[layer].count - count * width)
+    mutating func discardUncommitted() {
+        for layer in keys.indices where keys[layer].count != committed[layer] * width {
+            keys[layer].removeLast(keys[layer].count - committed[layer] * width)
+            values[layer].removeLast(values[layer].count - committed[layer] * width)
         }
     }
 
     /// Adds the rows of a pass to one layer, `[rows, kvHeads * headSize]`. Growth is amortised.
-    mutating func append(keys newKeys: Matrix, values newValues: Matrix, layer: Int) {
-        precondition(newKeys.columns == width && newValues.columns == width && newKeys.rows == newValues.rows)
-        keys[layer].append(contentsOf: newKeys.elements)
-        values[layer].append(contentsOf: newValues.elements)
+    mutating func append(keys newKeys: ArraySlice<Float>, values newValues: ArraySlice<Float>, layer: Int) {
+        precondition(newKeys.count == newValues.count && newKeys.count % width == 0, "a row each of keys and values")
+        keys[layer].append(contentsOf: newKeys)
+        values[layer].append(contentsOf: newValues)
     }
 
-    /// Makes the rows that every layer has been given part of the prefix.
-    mutating func commit(rows: Int) {
-        count += rows
-        precondition(keys.allSatisfy { $0.count == count * width }, "every layer must have its rows")
+    /// Makes what every layer has been given part of the prefix, which is `length` positions long then.
+    mutating func commit(to length: Int) {
+        for layer in keys.indices {
+            committed[layer] = keys[layer].count / width
+            precondition(shared[layer] + committed[layer] == length, "every layer must have its rows")
+        }
+        count = length
+    }
+
+    /// How many positions a layer holds, those of a pass under way among them.
+    func length(layer: Int) -> Int { shared[layer] + keys[layer].count / width }
+
+    /// A layer's keys in the order of positions.
+    func keySegments(layer: Int) -> [AttentionProduct.Segment] { segments(base?.keys, keys, layer: layer) }
+
+    /// A layer's values, as ``keySegments(layer:)``.
+    func valueSegments(layer: Int) -> [AttentionProduct.Segment] { segments(base?.values, values, layer: layer) }
+
+    private func segments(_ base: [[Float]]?, _ own: [[Float]], layer: Int) -> [AttentionProduct.Segment] {
+        var segments: [AttentionProduct.Segment] = []
+        if let base, shared[layer] > 0 {
+            segments.append(.init(elements: base[layer], count: shared[layer]))
+        }
+        if !own[layer].isEmpty {
+            segments.append(.init(elements: own[layer], count: own[layer].count / width, column: shared[layer]))
+        }
+        return segments
+    }
+
+    /// The bytes of the own keys and values.
+    package var byteCount: Int {
+        2 * MemoryLayout<Float>.stride * keys.reduce(0) { $0 + $1.count }
     }
 
     /// Whether the cache was made for a decoder of this shape.

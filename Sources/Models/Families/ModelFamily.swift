@@ -12,6 +12,8 @@ protocol ModelFamily: Sendable {
     /// Token ids that end generation.
     var stopTokenIDs: Set<Int> { get }
     var presets: [PromptPreset] { get }
+    /// What a chat message is spelt out as, `{message}` standing for it; `nil` where the checkpoint has no chat form.
+    var chatTemplate: String? { get }
 
     /// What the placeholder of one picture is spelt out as before tokenizing.
     var imageText: String { get }

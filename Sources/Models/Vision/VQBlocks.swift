@@ -39,11 +39,13 @@ struct AttentionBlock: Sendable {
         for first in stride(from: 0, to: pixels, by: tile) {
             let range = first..<min(first + tile, pixels)
             var scores = Matrix(rows: range.count, columns: pixels)
-            shape.scores(head: 0, queries: queries.rows(range), keys: keys.elements, into: &scores)
+            shape.scores(
+                head: 0, queries: queries, rows: range, keys: .init(elements: keys.elements, count: pixels),
+                into: &scores)
             scores.softmaxRows(firstVisible: pixels)
-            var part = Matrix(rows: range.count, columns: map.channels)
-            shape.mix(head: 0, weights: scores, values: values.elements, into: &part)
-            mixed.setRows(range.lowerBound, part)
+            shape.mix(
+                head: 0, weights: scores, values: .init(elements: values.elements, count: pixels), into: &mixed,
+                rows: range)
         }
         output.add(FeatureMap(height: map.height, width: map.width, states: mixed), to: &map)
     }

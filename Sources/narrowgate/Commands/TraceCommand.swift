@@ -22,7 +22,12 @@ struct TraceCommand: AsyncParsableCommand {
               {"knockouts": [{"queries": "text", "keys": "eoi", "mode": "zero"}]}
 
             or {"patches": [{"site": "resid_in", "layers": 3, "positions": "eoi"}]}, which takes its state from the \
-            run of --source-image at the same prompt.
+            run of --source-image at the same prompt. Where HTTP has a state's digest, a trace has a file: \
+            {"steers": [{"site": "resid_out", "layers": 3, "positions": "text", "direction": {"state": "cross.npy"}, \
+            "scale": 2}]}; trace.safetensors#captures.0 names one tensor of several.
+
+            --measure takes a file with captures, attention and logit_lens as in a job's measure; they become the \
+            tensors captures.0, attention.0, logit_lens.0.ids and logit_lens.0.p, and so on.
 
             Tensors (T tokens, L layers, H hidden, V vocabulary): input_ids [T], pixel_values [1,3,height,width], \
             vq.codes, vq.token_ids, resid [L+1,T,H], attn [L,heads,T,T], attn_out and mlp_out [L,T,H], final_norm [T,H], \
@@ -44,6 +49,8 @@ struct TraceCommand: AsyncParsableCommand {
     var rawPrompt: String?
     @Option(help: ArgumentHelp("A file with an interventions object.", valueName: "file.json")) var interventions:
         String?
+    @Option(help: ArgumentHelp("A file that says what is to be measured beside.", valueName: "file.json"))
+    var measure: String?
     @Option(help: "How many tokens to generate, through end-of-sequence.") var tokens = 0
     @Option(help: "float32 is what there is.") var numberFormat = "float32"
     @Option(help: ArgumentHelp("The tensors to write, separated by commas (default: all).", valueName: "names"))
@@ -76,24 +83,34 @@ struct TraceCommand: AsyncParsableCommand {
     func run() async throws {
         startLogging(.error)
         let model = try load()
-        var set = InterventionSet()
-        if let interventions {
-            let value = try readJSON(interventions)
-            do { set = try InterventionSet(JSONField(value)) } catch {
-                throw CommandError("\(interventions): \(error)")
-            }
-        }
+        var set = try interventions.map { try read($0) { field in try InterventionSet(field) } } ?? InterventionSet()
+        let measurements = try measure.map { try read($0, Self.measurements) } ?? Measurements()
         var pictures = TracePictures(model)
         try pictures.add(image)
         if let sourceImage { try pictures.add(sourceImage) }
         try pictures.resolve(&set)
+        let states = try StateFiles(set.states)
         let trace = try Trace(
             request(on: model), image: try pictures.digest(of: image),
             sourceImage: try sourceImage.map { path throws(CommandError) in try pictures.digest(of: path) },
-            on: model, interventions: set, generatedTokens: tokens, tensors: try tensors)
+            on: model, interventions: set, generatedTokens: tokens, tensors: try tensors, measuring: measurements,
+            states: states.states)
         let file = try TraceFile(path: output, layout: try trace.layout(image: try pictures.encoded(image)))
         try trace.run(images: { try pictures.encoded(digest: $0) }, file)
         try file.finish()
+    }
+
+    /// Reads a file of JSON as what it says.
+    private func read<Value>(_ path: String, _ body: (JSONField) throws -> Value) throws -> Value {
+        let value = try readJSON(path)
+        do { return try body(JSONField(value)) } catch { throw CommandError("\(path): \(error)") }
+    }
+
+    private static func measurements(_ field: JSONField) throws(JSONError) -> Measurements {
+        let members = try field.object()
+        let measurements = try Measurements(members)
+        try members.finish()
+        return measurements
     }
 
     private func load() throws -> VisionLanguageModel {

@@ -14,21 +14,30 @@ struct PromptOptions: ParsableArguments {
     )
     var prompt: String?
 
+    @Option(help: "A chat message, in the form that the model was tuned on; the picture as with --prompt.")
+    var chat: String?
+
     @Option(help: "The question, for presets that ask one.")
     var question: String?
 
     func validate() throws {
-        if preset != nil, prompt != nil { throw ValidationError("give --preset or --prompt, not both.") }
-        if prompt != nil, question != nil { throw ValidationError("--question goes with --preset, not with --prompt.") }
+        guard [preset, prompt, chat].filter({ $0 != nil }).count <= 1 else {
+            throw ValidationError("give one of --preset, --prompt and --chat.")
+        }
+        if prompt != nil || chat != nil, question != nil {
+            throw ValidationError("--question goes with --preset, not with --prompt or --chat.")
+        }
     }
 
     /// The request's `prompt`; `nil` leaves the choice to the model.
     ///
     /// - Parameter model: the model's name.
     func json(on model: String, in workplace: Workplace) async throws -> JSONValue? {
-        if let prompt {
+        for (name, text) in [("text", prompt), ("chat", chat)] {
+            guard let text else { continue }
             let placeholder = try await workplace.service.models.model(model).placeholder
-            return ["text": .string(prompt.contains(placeholder) ? prompt : placeholder + prompt)]
+            return .object(
+                JSONObject([(name, .string(text.contains(placeholder) ? text : placeholder + text))]))
         }
         guard preset != nil || question != nil else { return nil }
         var object = JSONObject([("preset", .string(preset ?? "vqa"))])

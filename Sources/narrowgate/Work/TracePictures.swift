@@ -26,7 +26,7 @@ struct TracePictures {
     /// Reads the pictures of the set's source runs, which are paths of files here, and puts their digests in their place.
     mutating func resolve(_ set: inout InterventionSet) throws {
         for index in set.patches.indices {
-            guard var source = set.patches[index].source else { continue }
+            guard var source = set.patches[index].source, source.state == nil else { continue }
             if let path = source.image {
                 guard !path.hasPrefix("data:"), !path.hasPrefix("sha256:") else {
                     throw CommandError("patches[\(index)].source.image: a trace takes files; give a picture's path")

@@ -17,6 +17,9 @@ struct ChameleonFamily: ModelFamily {
     var placeholder: String { vocabulary.placeholder.text }
     var imageTokenIDs: Set<Int> { vocabulary.imageTokenIDs }
 
+    /// The message and the separator, as `ChameleonProcessor` has it unless it is told `return_for_text_completion`.
+    var chatTemplate: String? { vocabulary.separator.map { "{message}" + $0.text } }
+
     /// `<racm3:break>`, one placeholder a code, `<eoss>`.
     var imageText: String {
         vocabulary.start.text + String(repeating: placeholder, count: encoder.configuration.codesPerImage)

@@ -16,6 +16,8 @@ struct ChameleonVocabulary: Sendable {
     /// Before and after a picture.
     let start: Token
     let end: Token
+    /// Ends the user's turn in chat mode, where the tokenizer names one (`sep_token`).
+    let separator: Token?
     /// The token id of every code.
     let idOfCode: [Int]
     /// All tokens named `IMGIMG…`, which text output leaves out.
@@ -58,7 +60,9 @@ struct ChameleonVocabulary: Sendable {
         imageTokenIDs = imageTokens
 
         func token(_ key: String, default fallback: String) throws -> Token {
-            let text = Self.text(tokenizerSettings[key]) ?? Self.text(processorSettings[key]) ?? fallback
+            try token(key, Self.text(tokenizerSettings[key]) ?? Self.text(processorSettings[key]) ?? fallback)
+        }
+        func token(_ key: String, _ text: String) throws -> Token {
             guard let id = tokenizer.id(of: text), id < configuration.decoder.vocabulary else {
                 throw ModelError(.configuration, at: "tokenizer.json", "has no token \"\(text)\" (\(key))")
             }
@@ -74,6 +78,7 @@ struct ChameleonVocabulary: Sendable {
         placeholder = try token("image_token", default: "<image>")
         start = try token("boi_token", default: "<racm3:break>")
         end = try token("eoi_token", default: "<eoss>")
+        separator = try Self.text(tokenizerSettings["sep_token"]).map { try token("sep_token", $0) }
         guard Set([placeholder.id, start.id, end.id]).count == 3 else {
             throw ModelError(
                 .configuration, at: "tokenizer_config.json",

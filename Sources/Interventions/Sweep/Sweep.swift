@@ -1,0 +1,108 @@
+package import Models
+import Numerics
+
+// All variants of a prompt at once, for about the price of one.
+//
+// The clean run is computed once (``CleanRunCache``). Of a variant only its ``Cone`` is computed: its rows join the stack at
+// the layer where its interventions begin, over the clean run's states, keys and values. All rows that are under way go through
+// one matrix product, so weights are read once a layer, whatever the number of variants. Generation goes on in the
+// same way, a row a sequence; a sequence that has ended leaves the stack.
+//
+// A variant's bits do not depend on what it is stacked with: products are made in tiles whose rows come out alike wherever they
+// stand (``ProductRows/tiled``), and everything else is a row's or a sequence's own. So a sweep gives what its variants
+// give one at a time, and the same job gives the same bits whatever was found in the cache and wherever a crash fell.
+
+/// A run of the stack: what is done to a prompt, and over which clean run.
+package struct SweepVariant: Sendable {
+    /// The prompt with its picture in place.
+    package let prompt: Prompt
+    package let interventions: ResolvedInterventions
+    package let sourceStates: RunStates
+    package let measurements: ResolvedMeasurements
+
+    package init(
+        _ prompt: Prompt, interventions: ResolvedInterventions = .none, sourceStates: RunStates = .none,
+        measuring measurements: ResolvedMeasurements = .none
+    ) {
+        self.prompt = prompt
+        self.interventions = interventions
+        self.sourceStates = sourceStates
+        self.measurements = measurements
+    }
+
+    /// What is computed of it, on a decoder of `layers` layers.
+    package func cone(layers: Int) -> Cone {
+        Cone(of: interventions, measuring: measurements, tokens: prompt.layout.tokens, layers: layers)
+    }
+
+    /// What its clean run has to keep: the states that join, and those that patches replace.
+    func extent(under cone: Cone) -> CleanRun.Extent {
+        interventions.patches.reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) { extent, patch in
+            extent.union(
+                .holding(
+                    StateRecording(
+                        sites: Set(patch.layers.map { SiteKey(site: patch.site, layer: $0) }),
+                        positions: patch.positions), tokens: cone.tokens))
+        }
+    }
+}
+
+/// Runs variants over the clean runs of their prompts.
+package struct Sweep {
+    private let run: ModelRun
+    private let cleanRuns: CleanRunCache
+
+    /// The most prompt rows in a stack: enough that products run at full speed, few enough that its states stay small.
+    package static let rowBudget = 1024
+    /// The most sequences in a stack.
+    package static let sequenceBudget = 64
+
+    package init(_ run: ModelRun, cleanRuns: CleanRunCache) {
+        self.run = run
+        self.cleanRuns = cleanRuns
+    }
+
+    /// One outcome a variant, in their order.
+    ///
+    /// - Parameter options: `nil` generates nothing.
+    /// - throws: what the run's boundary throws.
+    package func outcomes(of variants: [SweepVariant], generation options: GenerationOptions?) throws -> [RunOutcome] {
+        let layers = run.model.decoder.configuration.layers
+        let cones = variants.map { $0.cone(layers: layers) }
+        // For each prompt, the states that any of its variants needs.
+        var extents: [[Int]: CleanRun.Extent] = [:]
+        for (variant, cone) in zip(variants, cones) {
+            let extent = variant.extent(under: cone)
+            let key = variant.prompt.embeddingIDs
+            extents[key] = extents[key]?.union(extent) ?? extent
+        }
+        var outcomes: [RunOutcome] = []
+        for stack in Self.stacks(cones) {
+            let members = try stack.map { index in
+                let variant = variants[index]
+                let extent = extents[variant.prompt.embeddingIDs] ?? variant.extent(under: cones[index])
+                return SweepStack.Member(
+                    variant, cone: cones[index], over: try cleanRuns.run(variant.prompt, keeping: extent, by: run),
+                    layers: layers)
+            }
+            outcomes += try SweepStack(members, run: run).outcomes(generation: options)
+        }
+        return outcomes
+    }
+
+    /// Consecutive variants that are computed together.
+    static func stacks(_ cones: [Cone]) -> [Range<Int>] {
+        var stacks: [Range<Int>] = []
+        var start = 0
+        var rows = 0
+        for (index, cone) in cones.enumerated() {
+            if index > start, rows + cone.rows > rowBudget || index - start == sequenceBudget {
+                stacks.append(start..<index)
+                (start, rows) = (index, 0)
+            }
+            rows += cone.rows
+        }
+        if start < cones.count { stacks.append(start..<cones.count) }
+        return stacks
+    }
+}

@@ -1,0 +1,59 @@
+import Models
+import Numerics
+
+extension SweepStack {
+    /// A variant in a stack, with the clean run that it stands over.
+    struct Member {
+        let variant: SweepVariant
+        let clean: CleanRun
+        /// What is computed.
+        let cone: Cone
+        /// Whether anything that leads to the next token may differ from the clean run. If not, the next token's
+        /// distribution is the clean run's own, to the last bit: [EOI] patched at layer 0 has effect 0, not 1e-7.
+        let changesPrompt: Bool
+
+        /// - Parameter cone: of the variant, idle patches included.
+        init(_ variant: SweepVariant, cone: Cone, over clean: CleanRun, layers: Int) {
+            self.variant = variant
+            self.clean = clean
+            let isIdle = Self.isIdle(variant, over: clean)
+            changesPrompt =
+                !isIdle && Cone(of: variant.interventions, tokens: cone.tokens, layers: layers).rows > 0
+            self.cone =
+                isIdle
+                ? Cone(of: .none, measuring: variant.measurements, tokens: cone.tokens, layers: layers) : cone
+        }
+
+        /// Whether all that is done puts in what is there already, or adds nothing.
+        private static func isIdle(_ variant: SweepVariant, over clean: CleanRun) -> Bool {
+            let interventions = variant.interventions
+            guard interventions.knockouts.isEmpty, interventions.steers.allSatisfy({ $0.scale == 0 }) else {
+                return false
+            }
+            return zip(interventions.patches, variant.sourceStates.patches).allSatisfy { patch, states in
+                patch.layers.allSatisfy { layer in
+                    guard let new = states[layer] else { return true }
+                    return clean.state(at: SiteKey(site: patch.site, layer: layer), patch.positions) == new
+                }
+            }
+        }
+
+        /// Patches that move nothing are in the receipt although no row of theirs is computed.
+        func accountForIdlePatches(in hooks: RunHooks) {
+            guard !changesPrompt else { return }
+            for patch in variant.interventions.patches {
+                for layer in patch.layers where patch.positions.contains(where: { $0 < cone.first[layer] }) {
+                    let key = SiteKey(site: patch.site, layer: layer)
+                    guard let state = clean.state(at: key, patch.positions), let first = patch.positions.first,
+                        let last = patch.positions.last
+                    else { continue }
+                    var rows = Matrix(rows: last - first + 1, columns: state.columns)
+                    for (row, position) in patch.positions.enumerated() {
+                        rows.setRow(position - first, state.row(row))
+                    }
+                    hooks.visit(patch.site, layer: layer, positions: first..<last + 1, state: &rows)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import Interventions
+import Models
+
+extension GroupRun {
+    /// A variant's outcome, with its share of the time that its stack took.
+    struct VariantOutcome {
+        let outcome: RunOutcome
+        let seconds: Double
+    }
+
+    /// The outcomes of some variants, in their order: over shared clean runs, or, where the job asks for `reuse: off`, each
+    /// from its first token.
+    func outcomes(
+        of variants: [SweepVariant], generation: GenerationOptions?, run: ModelRun
+    ) throws -> [VariantOutcome] {
+        switch plan.reuse {
+        case .on:
+            let start = ContinuousClock.now
+            let outcomes = try Sweep(run, cleanRuns: caches.cleanRuns).outcomes(of: variants, generation: generation)
+            let share = seconds(since: start) / Double(max(1, variants.count))
+            return outcomes.map { VariantOutcome(outcome: $0, seconds: share) }
+        case .off:
+            return try variants.map { variant in
+                let start = ContinuousClock.now
+                let outcome = try run.run(
+                    variant.prompt, interventions: variant.interventions, sourceStates: variant.sourceStates,
+                    generation: generation, measuring: variant.measurements)
+                return VariantOutcome(outcome: outcome, seconds: seconds(since: start))
+            }
+        }
+    }
+}

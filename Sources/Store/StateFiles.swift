@@ -1,0 +1,80 @@
+import Foundation
+import Glibc
+
+/// The files of states: `FILE.states/<hexadecimal digits>.safetensors`, beside the database `FILE`.
+///
+/// A file comes into being whole or not at all: it is written under a temporary name, synced, renamed, and its folder is
+/// synced, in this order. What it holds follows from its name, so writing it twice is harmless. When a file may be
+/// removed is the store's decision: on the writer's connection, after the row.
+struct StateFiles: Sendable {
+    let folder: String
+
+    init(database path: String) { folder = path + ".states" }
+
+    func path(of digest: String) -> String { "\(folder)/\(digest.dropFirst("sha256:".count)).safetensors" }
+
+    /// Whether the file is there, in its full length.
+    func has(_ digest: String, bytes: Int) -> Bool {
+        var status = stat()
+        return stat(path(of: digest), &status) == 0 && Int(status.st_size) == bytes
+    }
+
+    /// Puts the file under its name, durably; it may be there already.
+    ///
+    /// - throws: ``StoreError/stateFile(path:reason:)``.
+    func write(_ state: NewState) throws(StoreError) {
+        let target = path(of: state.digest)
+        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw .stateFile(path: folder, reason: Self.reason()) }
+        let temporary = "\(target).\(UUID().uuidString).partial"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .stateFile(path: temporary, reason: Self.reason()) }
+        var reason: String?
+        if !Self.write(state.content, to: descriptor) || fsync(descriptor) != 0 { reason = Self.reason() }
+        close(descriptor)
+        if reason == nil, rename(temporary, target) != 0 { reason = Self.reason() }
+        if let reason {
+            unlink(temporary)
+            throw .stateFile(path: target, reason: reason)
+        }
+        try sync(folder)
+        // The folder's own entry, once: it may be as new as the file.
+        try sync(URL(filePath: folder).deletingLastPathComponent().path)
+    }
+
+    private static func write(_ content: [UInt8], to descriptor: Int32) -> Bool {
+        content.withUnsafeBytes { bytes in
+            var done = 0
+            while done < bytes.count, let base = bytes.baseAddress {
+                let count = Glibc.write(descriptor, base + done, bytes.count - done)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return false }
+                done += count
+            }
+            return true
+        }
+    }
+
+    private func sync(_ folder: String) throws(StoreError) {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .stateFile(path: folder, reason: Self.reason()) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .stateFile(path: folder, reason: Self.reason()) }
+    }
+
+    func remove(_ digest: String) throws(StoreError) {
+        let path = path(of: digest)
+        guard unlink(path) == 0 || errno == ENOENT else { throw .stateFile(path: path, reason: Self.reason()) }
+        // Nothing rests on it: a file that comes back with a crash has no row.
+        try? sync(folder)
+    }
+
+    /// Removes what writers that died left under temporary names, and nothing else.
+    func removeLeftovers() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasSuffix(".partial") && name.dropFirst(64).hasPrefix(".safetensors.") {
+            unlink("\(folder)/\(name)")
+        }
+    }
+
+    private static func reason() -> String { String(cString: strerror(errno)) }
+}

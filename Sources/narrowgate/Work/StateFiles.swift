@@ -1,0 +1,29 @@
+import Foundation
+import Interventions
+
+/// The states that a request of the command line names by their files: `cross.npy`, `trace.safetensors#captures.0`.
+struct StateFiles {
+    /// By what the request calls them.
+    let states: [String: StateTensor]
+
+    /// - throws: ``CommandError`` that names the file.
+    init(_ references: Set<String>) throws(CommandError) {
+        var states: [String: StateTensor] = [:]
+        for reference in references { states[reference] = try Self.state(reference) }
+        self.states = states
+    }
+
+    private static func state(_ reference: String) throws(CommandError) -> StateTensor {
+        guard !reference.hasPrefix("sha256:") else {
+            throw CommandError("\(reference): here a state is a file; give a .npy or .safetensors file's path")
+        }
+        let mark = FileManager.default.fileExists(atPath: reference) ? nil : reference.lastIndex(of: "#")
+        let path = mark.map { String(reference[..<$0]) } ?? reference
+        let tensor = mark.map { String(reference[reference.index(after: $0)...]) }
+        let content: [UInt8]
+        do { content = [UInt8](try Data(contentsOf: URL(filePath: path))) } catch {
+            throw CommandError("\(path) cannot be read; give a .npy or .safetensors file")
+        }
+        do { return try StateFile.read(content, name: path, tensor: tensor) } catch { throw CommandError("\(error)") }
+    }
+}
