@@ -89,8 +89,9 @@ extension Decoder {
             let sequence = AttentionProduct.Sequence(
                 rows: extent, firstVisible: positions.lowerBound + 1, keys: cache.keySegments(layer: layer),
                 values: cache.valueSegments(layer: layer))
-            if let hooks = sequences[index].hooks, hooks.wantsAttention(layer: layer) {
-                mix(queries, sequence, at: positions, layer: layer, observer: hooks, into: &output)
+            let observer = sequences[index].hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
+            if observer != nil || !fusesAttention {
+                mix(queries, sequence, at: positions, layer: layer, observer: observer, into: &output)
             } else {
                 unobserved.append(sequence)
             }
@@ -99,10 +100,16 @@ extension Decoder {
         return output
     }
 
-    /// The heads of a sequence whose attention is observed: scores, softmax, mixed values.
+    /// Whether attention that nobody observes goes through the kernel that keeps no matrix of weights. Not in float32, the
+    /// format of parity: there watching a run must not change a bit of it.
+    private var fusesAttention: Bool {
+        if case .bfloat16 = weights.layers.first?.query { true } else { false }
+    }
+
+    /// A sequence's heads one at a time: scores, softmax, mixed values.
     private func mix(
         _ queries: Matrix, _ sequence: AttentionProduct.Sequence, at positions: Range<Int>, layer: Int,
-        observer: any ForwardHooks, into output: inout Matrix
+        observer: (any ForwardHooks)?, into output: inout Matrix
     ) {
         let rows = sequence.rows
         // One buffer for all heads: scores become weights in place.
@@ -111,10 +118,12 @@ extension Decoder {
             for segment in sequence.keys {
                 heads.scores(head: head, queries: queries, rows: rows, keys: segment, into: &attention)
             }
-            attention.hideLaterKeys(firstVisible: sequence.firstVisible)
-            observer.scores(layer: layer, head: head, positions: positions, &attention)
+            if let observer {
+                attention.hideLaterKeys(firstVisible: sequence.firstVisible)
+                observer.scores(layer: layer, head: head, positions: positions, &attention)
+            }
             attention.softmaxRows(firstVisible: sequence.firstVisible)
-            observer.weights(layer: layer, head: head, positions: positions, &attention)
+            observer?.weights(layer: layer, head: head, positions: positions, &attention)
             for segment in sequence.values {
                 heads.mix(head: head, weights: attention, values: segment, into: &output, rows: rows)
             }
