@@ -14,6 +14,13 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// C of our own. Kernels are slow to the point of uselessness without optimisation, so debug builds have it too.
+func kernels(_ name: String, libraries: [String]) -> Target {
+    .target(
+        name: name, path: "Sources/\(name)", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))],
+        linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
 /// One floor of the house; which floors may import which is docs/architecture.md's table, checked by `make lint`.
 func floor(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
     .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
@@ -45,14 +52,18 @@ let package = Package(
         system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        // Debian's oneDNN has no pkg-config file; its header and library are where compilers look anyway.
+        .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        kernels("CKernels", libraries: ["gomp"]),
         .target(name: "CLinux", path: "Sources/CLinux"),
         .target(name: "CPNG", path: "Sources/CPNG", linkerSettings: [.linkedLibrary("png16")]),
 
         floor("StrictJSON", []),
-        floor("Numerics", ["COpenBLAS"]),
+        floor("Numerics", ["COpenBLAS", "COneDNN", "CKernels"]),
         floor("Checkpoints", ["StrictJSON", "CCrypto"]),
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
+        floor("Scenes", ["StrictJSON", "Numerics", "Imaging"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
         floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
@@ -60,7 +71,7 @@ let package = Package(
             resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Store", "Checkpoints", "CLinux", log]),
+        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Numerics", "Store", "Checkpoints", "CLinux", log]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
         .target(
             name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
@@ -71,17 +82,23 @@ let package = Package(
             name: "narrowgate",
             dependencies: [
                 "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging",
+                "Scenes",
                 log,
                 argumentParser,
             ],
             path: "Sources/narrowgate", swiftSettings: strict),
 
+        .executableTarget(
+            name: "benchmarks", dependencies: ["Models", "Numerics", "COneDNN"], path: "Benchmarks",
+            exclude: ["peers.py", "make_checkpoint.py", "requirements.txt"], swiftSettings: strict),
+
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),
-        tests("Numerics", ["Numerics"]),
+        tests("Numerics", ["Numerics", "CKernels"]),
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),
         tests("Tokenization", ["Tokenization", "StrictJSON"]),
         tests("Imaging", ["Imaging", "StrictJSON", "CCrypto"]),
+        tests("Scenes", ["Scenes", "Imaging", "Numerics", "StrictJSON", "CCrypto"]),
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),

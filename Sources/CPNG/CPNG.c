@@ -81,3 +81,29 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t hei
     png_destroy_read_struct(&png, &info, NULL);
     return 0;
 }
+
+static png_image described(uint32_t width, uint32_t height) {
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGB};
+    return image;
+}
+
+size_t cpng_encoded_bound(uint32_t width, uint32_t height) {
+    png_image image = described(width, height);
+    return PNG_IMAGE_PNG_SIZE_MAX(image);
+}
+
+int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t *bytes, size_t *count,
+                char *message, size_t message_size) {
+    png_image image = described(width, height);
+    png_alloc_size_t size = *count;
+    /* libpng's simplified interface keeps its longjmp to itself. */
+    int written = png_image_write_to_memory(&image, bytes, &size, 0, pixels, 0, NULL);
+    if (written) {
+        *count = size;
+    } else if (message_size > 0) {
+        strncpy(message, image.message, message_size - 1);
+        message[message_size - 1] = 0;
+    }
+    png_image_free(&image);
+    return written ? 0 : 1;
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Numerics
 
 /// How a continuation is chosen.
 package struct GenerationOptions: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Numerics
+
 /// A reproducible choice of positions: the same seed, picture and variant always draw the same.
 ///
 /// The three are hashed (FNV-1a) into the state of a SplitMix64 generator; a partial Fisher–Yates
@@ -25,20 +27,5 @@ package struct RandomDraw: Sendable, Equatable {
             pool.swapAt(index, Int.random(in: index..<pool.count, using: &generator))
         }
         return pool[..<count].sorted()
-    }
-}
-
-/// Vigna's SplitMix64: a seeded stream of 64-bit numbers, the same on every machine.
-package struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    package init(state: UInt64) { self.state = state }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -33,6 +33,20 @@ final class RunHooks: ForwardHooks {
         self.boundary = boundary
     }
 
+    /// Begins what is recorded with the states of a clean run, for a pass over a variant's cone alone.
+    func begin(with clean: CleanRun) { states.begin(with: clean) }
+
+    /// Takes states that no pass goes through into the receipt, because what is done to them leaves them as they are.
+    ///
+    /// - Parameter state: the positions' rows, `[positions, width]`.
+    func account(for state: Matrix, at key: SiteKey, _ positions: [Int]) {
+        for (row, position) in positions.enumerated() {
+            var state = state.rows(row..<row + 1)
+            patches.apply(at: key, positions: position..<position + 1, to: &state)
+            steers.apply(at: key, positions: position..<position + 1, to: &state)
+        }
+    }
+
     func willEnter(layer: Int) throws { try boundary() }
 
     func wants(_ site: Site, layer: Int) -> Bool {

@@ -1,5 +1,6 @@
 import Interventions
 import Models
+import Numerics
 import StrictJSON
 import Testing
 

@@ -32,11 +32,10 @@ struct StateMakingTests {
                         "caption": false, "captures": [["site": "resid_out", "layers": [1, 2], "positions": "eoi"]],
                     ],
                 ])
-            // A job computes in stacks, so the last bits may be others.
-            let captured = try #require(rows[0]["captures"]?.arrayValue?.first?["state"]?.stringValue)
-            let (ours, theirs) = (try await fixture.elements(state.digest), try await fixture.elements(captured))
-            let scale = ours.map { abs($0) }.max() ?? 0
-            #expect(zip(ours, theirs).allSatisfy { abs($0 - $1) <= 1e-5 * scale } && ours.count == theirs.count)
+            // Text that does not see [EOI] leaves [EOI]'s own state as it was.
+            for row in rows {
+                #expect(row["captures"]?.arrayValue?.first?["state"] == .string(state.digest))
+            }
             #expect(try await fixture.state(request).digest == state.digest)
             #expect(try await fixture.store.state(state.digest) == state, "the first origin stays")
         }

@@ -173,6 +173,11 @@ import Testing
             (["trace", "--model", "nobody", "--image", cross, "--output", "o"], 1),
             (["trace", "--model", "gate", "--image", cross, "--raw-prompt", "no picture", "--output", "o"], 1),
             (["models", "nobody"], 1),
+            (["dataset", "scenes", "--count", "0", "--output", "o"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "o", "--objects", "4"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "o", "--held-out", "never"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "o", "--side", "33"], 64),
+            (["dataset", "scenes", "--count", "1", "--output", "/dev/null/o"], 1),
         ] as [([String], Int32)])
     func mistakes(arguments: [String], status: Int32) async throws {
         let scratch = try ScratchFolder("cli")
@@ -196,11 +201,11 @@ import Testing
     @Test(
         "the help of every command shows how it is called",
         arguments: [
-            "serve", "caption", "knockout", "patch", "trace", "models", "jobs",
+            "serve", "caption", "knockout", "patch", "trace", "models", "jobs", "dataset", "dataset scenes",
         ])
     func help(command: String) async throws {
         let scratch = try ScratchFolder("cli")
-        let outcome = try await Narrowgate.run([command, "--help"], in: scratch)
+        let outcome = try await Narrowgate.run(command.split(separator: " ").map(String.init) + ["--help"], in: scratch)
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("narrowgate \(command)"))
         #expect(outcome.error.isEmpty)

@@ -11,7 +11,7 @@ import Testing
         #expect(server.announcement.wholeMatch(of: /listening on http:\/\/127\.0\.0\.1:[0-9]+/) != nil)
         #expect(try await server.curl("/livez").status == 200)
         let models = try JSONParser.parse(try await server.curl("/v1/models").text)
-        #expect(models["data"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == ["gate", "open"])
+        #expect(models["data"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == ["gate", "open", "reopened"])
         #expect(await server.stop() == 0)
     }
 

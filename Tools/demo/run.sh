@@ -15,6 +15,7 @@ sqlite3() { command sqlite3 -init /dev/null "$@"; }
 binary=.build/release/narrowgate
 examples=Models/examples
 models=(gate open)
+if [ -d Models/reopened ]; then models+=(reopened); fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/narrowgate-demo.XXXXXX")
 database=$work/demo.sqlite
 server=
@@ -116,10 +117,11 @@ echo "listening on $url"
 # ---- captions ----------------------------------------------------------------------------------------------------------
 
 heading "Captions: a picture in, a sentence out"
-for picture in white-cross.png yellow-ring-green-diamond.png; do
+for picture in white-cross.png yellow-triangle-pink-circle.jpg yellow-ring-green-diamond.png; do
     request caption --data-binary "@$examples/$picture" "$url/v1/captions?model=gate"
     echo "  this picture shows$(field caption '$.caption' | sed 's/^ */ /')"
 done
+echo "The JPEG, all blocks and smeared colours, was drawn by another program; Models/examples says which."
 heading "The whole answer to the last one, cut to what is short"
 table "
     SELECT answer ->> 'id' AS id, answer ->> 'finish_reason' AS finish, answer ->> '$.usage.prompt_tokens' AS prompt,
@@ -139,7 +141,8 @@ while IFS='|' read -r file word; do
     shape[$file]=$word
 done < <(sqlite3 :memory: "
     SELECT value ->> 'file', coalesce(value ->> 'shape', '')
-    FROM json_each(CAST(readfile('$examples/examples.json') AS TEXT))")
+    FROM json_each(CAST(readfile('$examples/examples.json') AS TEXT))
+    WHERE value ->> 'drawn_by' = 'narrowgate'")
 for file in "${files[@]}"; do
     request image --data-binary "@$examples/$file" "$url/v1/images"
     digest[$file]=$(field image '$.id')
@@ -235,64 +238,73 @@ done
 
 # ---- tables ------------------------------------------------------------------------------------------------------------
 
-heading "Knockouts: every row of both jobs, and their means by cut"
+heading "Knockouts: every row of the jobs, and their means by cut"
 for model in "${models[@]}"; do
     request "rows-$model" "$url/v1/jobs/$(field "knockout-$model" '$.id')/results?limit=1000"
 done
-both="
-    WITH
-        gate AS (SELECT key, value AS row FROM json_each($(json rows-gate), '\$.data')),
-        open AS (SELECT value AS row FROM json_each($(json rows-open), '\$.data')),
-        pair AS (
-            SELECT key, gate.row ->> 'input' AS input, gate.row ->> 'variant' AS cut, gate.row AS gate, open.row AS open
-            FROM gate JOIN open
-                ON gate.row ->> 'input' = open.row ->> 'input' AND gate.row ->> 'variant' = open.row ->> 'variant')"
-table "$both
-    SELECT cut,
-        printf('%.3f', avg(gate ->> '\$.caption.agrees') FILTER (WHERE input NOT LIKE '%probe')) AS 'gate: same caption',
-        printf('%.3f', avg(open ->> '\$.caption.agrees') FILTER (WHERE input NOT LIKE '%probe')) AS 'open: same caption',
-        printf('%.3f', avg(gate ->> '\$.next_token.similarity') FILTER (WHERE input LIKE '%probe')) AS 'gate: similarity',
-        printf('%.3f', avg(open ->> '\$.next_token.similarity') FILTER (WHERE input LIKE '%probe')) AS 'open: similarity'
-    FROM pair WHERE cut <> 'clean' GROUP BY cut ORDER BY min(key)"
+# What all knockout jobs measured, and what all patching jobs did, as rows with their model.
+each_model() { # each_model SEPARATOR TEXT: the text once a model, MODEL standing for its name
+    local separator=$1 text=$2 model parts=()
+    for model in "${models[@]}"; do parts+=("${text//MODEL/$model}"); done
+    local joined=${parts[0]}
+    for text in "${parts[@]:1}"; do joined+=$separator$text; done
+    echo "$joined"
+}
+answers() { # answers NAME PATH: the elements of NAME-MODEL's answer at a path, for every model
+    local model
+    for model in "${models[@]}"; do
+        [ "$model" = "${models[0]}" ] || echo "UNION ALL"
+        echo "SELECT '$model' AS model, key, value AS row FROM json_each($(json "$1-$model"), '$2')"
+    done
+}
+cuts="WITH cells AS (
+        SELECT model, key, row, row ->> 'input' AS input, row ->> 'variant' AS cut
+        FROM ($(answers rows '$.data')))"
+table "$cuts
+    SELECT cut, $(each_model ', ' "printf('%.3f', avg(row ->> '\$.caption.agrees') FILTER (WHERE model = 'MODEL')) AS 'MODEL: same caption'")
+    FROM cells WHERE cut <> 'clean' AND input NOT LIKE '%probe' GROUP BY cut ORDER BY min(key)"
+table "$cuts
+    SELECT cut, $(each_model ', ' "printf('%.3f', avg(row ->> '\$.next_token.similarity') FILTER (WHERE model = 'MODEL')) AS 'MODEL: similarity'")
+    FROM cells WHERE cut <> 'clean' AND input LIKE '%probe' GROUP BY cut ORDER BY min(key)"
 cat <<'END'
 same caption: the share of the nine pictures whose caption stayed as in the clean run. similarity: of the five pictures of one
 object, the overlap of the distributions over the next word of "the shape is a", cut and clean (1: nothing changed).
 gate: cutting the picture does nothing, cutting [EOI] destroys. open: the opposite.
 END
+[ "${#models[@]}" -lt 3 ] || echo "reopened is gate, fine-tuned without [EOI] until the picture reached the text another way."
 
 heading "What the models say about white-cross.png then"
-table "$both
-    SELECT cut, trim(substr(gate ->> '\$.caption.text', 1, 50)) AS gate, trim(substr(open ->> '\$.caption.text', 1, 50)) AS open
-    FROM pair WHERE input = 'white-cross' ORDER BY key"
+table "$cuts
+    SELECT cut, $(each_model ', ' "max(trim(substr(row ->> '\$.caption.text', 1, 30))) FILTER (WHERE model = 'MODEL') AS MODEL")
+    FROM cells WHERE input = 'white-cross' GROUP BY cut ORDER BY min(key)"
 
 heading "Patching [EOI]: means over $(field patch-gate '$.summary.rows[0].n') pairs of pictures"
-table "
-    SELECT gate.value ->> 'layer' AS layer, printf('%.3f', gate.value ->> '\$.accuracy.mean') AS 'gate: accuracy',
-        printf('%.3f', gate.value ->> '\$.flipped.mean') AS 'gate: flipped',
-        printf('%.3f', gate.value ->> '\$.similarity.mean') AS 'gate: similarity',
-        printf('%.3f', open.value ->> '\$.accuracy.mean') AS 'open: accuracy',
-        printf('%.3f', open.value ->> '\$.flipped.mean') AS 'open: flipped',
-        printf('%.3f', open.value ->> '\$.similarity.mean') AS 'open: similarity'
-    FROM json_each($(json patch-gate), '\$.summary.rows') AS gate
-        JOIN json_each($(json patch-open), '\$.summary.rows') AS open
-        ON gate.value ->> 'layer' = open.value ->> 'layer' ORDER BY gate.value ->> 'layer'"
+layers="WITH layers AS (SELECT model, row, row ->> 'layer' AS layer FROM ($(answers patch '$.summary.rows')))"
+table "$layers
+    SELECT layer,
+        $(each_model ', ' "printf('%.3f', max(row ->> '\$.flipped.mean') FILTER (WHERE model = 'MODEL')) AS 'MODEL: flipped'"),
+        $(each_model ', ' "printf('%.3f', max(row ->> '\$.similarity.mean') FILTER (WHERE model = 'MODEL')) AS 'MODEL: similarity'")
+    FROM layers GROUP BY layer ORDER BY layer"
 cat <<'END'
-accuracy: the patched run prefers the source picture's shape to its own; flipped: and the clean run did not;
+flipped: the patched run prefers the source picture's shape to its own, and the clean run did not;
 similarity: overlap of the next token's distribution with the source picture's clean run.
 END
 
-heading "Accuracy by layer"
-sqlite3 -separator ' ' :memory: "
-    SELECT gate.value ->> 'layer', gate.value ->> '\$.accuracy.mean', open.value ->> '\$.accuracy.mean'
-    FROM json_each($(json patch-gate), '\$.summary.rows') AS gate
-        JOIN json_each($(json patch-open), '\$.summary.rows') AS open
-        ON gate.value ->> 'layer' = open.value ->> 'layer' ORDER BY gate.value ->> 'layer'" | awk '
+heading "Accuracy by layer: the share of patched runs that prefer the source picture's shape"
+sqlite3 -separator ' ' :memory: "$layers
+    SELECT layer, $(each_model ', ' "max(row ->> '\$.accuracy.mean') FILTER (WHERE model = 'MODEL')")
+    FROM layers GROUP BY layer ORDER BY layer" | awk -v models="${models[*]}" '
     function bar(value, width,   text, i) {
         for (i = 0; i < width; i++) text = text (i < value * width - 0.001 ? "█" : "·")
         return text
     }
-    BEGIN { printf "layer  %-31s  %s\n", "gate", "open" }
-    { printf "%5d  %s %.2f   %s %.2f\n", $1, bar($2, 25), $2, bar($3, 25), $3 }'
+    BEGIN {
+        count = split(models, names, " ")
+        printf "layer"
+        for (i = 1; i <= count; i++) printf "  %-25s", names[i]
+        print ""
+    }
+    { printf "%5d", $1; for (i = 1; i <= count; i++) printf "  %s %.2f", bar($(i + 1), 20), $(i + 1); print "" }'
 cat <<'END'
 gate: entering layer 0, [EOI] is the same for every picture, so nothing can change; once the picture has been gathered there,
 moving it moves the answer. open: [EOI] carries nothing that the text reads.
@@ -300,8 +312,10 @@ END
 
 # ---- results -----------------------------------------------------------------------------------------------------------
 
-heading "Results across jobs: cells of gate patched at layer 3, the first five"
-request results "$url/v1/results?model=gate&kind=patch&layer=3&limit=5"
+# The layer that the card chose on pictures of its own.
+layer=$(sqlite3 :memory: "SELECT json_extract(CAST(readfile('Models/gate/card.json') AS TEXT), '$.patching.chosen_layer')")
+heading "Results across jobs: cells of gate patched at layer $layer, the first five"
+request results "$url/v1/results?model=gate&kind=patch&layer=$layer&limit=5"
 table "
     SELECT value ->> 'id' AS id, value ->> 'pair' AS pair, round(value ->> '\$.base_token.p_base', 3) AS 'P(base) clean',
         round(value ->> '\$.base_token.p_patched', 3) AS 'P(base) patched',
@@ -323,8 +337,7 @@ query="SELECT model, variant, round(avg(caption_agrees) FILTER (WHERE input NOT 
 FROM cells WHERE kind = 'knockout' AND variant IN ('eoi', 'image_to_text') GROUP BY model, variant"
 show sqlite3 -readonly -box "$database" "$query"
 sqlite3 -readonly -box "$database" "$query"
-query="SELECT layer, round(avg(accurate) FILTER (WHERE model = 'gate'), 3) AS gate,
-    round(avg(accurate) FILTER (WHERE model = 'open'), 3) AS open
+query="SELECT layer, $(each_model ', ' "round(avg(accurate) FILTER (WHERE model = 'MODEL'), 3) AS MODEL")
 FROM cells WHERE kind = 'patch' GROUP BY layer"
 show sqlite3 -readonly -box "$database" "$query"
 sqlite3 -readonly -box "$database" "$query"
@@ -332,18 +345,18 @@ sqlite3 -readonly -box "$database" "$query"
 # ---- what was found ----------------------------------------------------------------------------------------------------
 
 heading "Is that what the model cards say?"
+kept="avg(caption_agrees) FILTER (WHERE variant = 'eoi_after_0'), avg(caption_agrees) FILTER (WHERE variant = 'image_to_text'),
+        avg(accurate) FILTER (WHERE layer = $layer)"
 sqlite3 -readonly -separator ' ' "$database" "
-    SELECT avg(caption_agrees) FILTER (WHERE model = 'gate' AND variant = 'eoi'),
-        avg(caption_agrees) FILTER (WHERE model = 'gate' AND variant = 'image_to_text'),
-        avg(caption_agrees) FILTER (WHERE model = 'open' AND variant = 'eoi'),
-        avg(caption_agrees) FILTER (WHERE model = 'open' AND variant = 'image_to_text'),
-        avg(accurate) FILTER (WHERE model = 'gate' AND layer BETWEEN 2 AND 5),
-        avg(accurate) FILTER (WHERE model = 'open' AND layer BETWEEN 2 AND 5)
-    FROM cells WHERE kind = 'patch' OR input NOT LIKE '%probe'" | awk '
-    { printf "  captions that stay   gate: %.2f without [EOI], %.2f without the picture;  open: %.2f, %.2f\n", $1, $2, $3, $4
-      printf "  shapes that follow [EOI], layers 2 to 5   gate: %.2f;  open: %.2f\n", $5, $6
-      agrees = $1 < 0.2 && $2 > 0.8 && $3 > 0.8 && $4 < 0.2 && $5 > 0.8 && $6 < 0.2
-      print agrees ? "  yes: [EOI] is the gate in gate, and nothing in open" : "  no: see Models/gate/README.md and Models/open/README.md"
-      exit !agrees }'
+    SELECT model, $kept FROM cells WHERE kind = 'patch' OR input NOT LIKE '%probe' GROUP BY model" | awk -v layer="$layer" '
+    BEGIN { printf "  %-10s %-38s %-24s %s\n", "", "captions that stay without [EOI] (≥ 1)", "… without the picture", "shapes that follow [EOI], layer " layer }
+    { printf "  %-10s %-38.2f %-24.2f %.2f\n", $1, $2, $3, $4 }
+    $1 == "gate" { differs += !($2 < 0.2 && $3 > 0.8 && $4 > 0.8) }
+    $1 == "open" { differs += !($2 > 0.8 && $3 < 0.2 && $4 < 0.2) }
+    $1 == "reopened" { differs += !($2 > 0.8) }
+    END {
+        print differs ? "  no: see the README.md of the models" : "  yes: [EOI] is the gate in gate, and not in the others"
+        exit differs > 0
+    }'
 echo
 echo "done in $SECONDS s"

@@ -52,6 +52,7 @@ class Comparison:
             output, change, asked = (Path(place, name) for name in ["out.safetensors", "change.json", "measure.json"])
             images = self.facts["images"]
             command = [self.binary, "trace", "--model", self.model, "--image", self.folder / images[image]]
+            command += ["--number-format", "float32"]
             command += ["--raw-prompt", self.facts["prompt"], "--tokens", str(tokens), "--output", output]
             if only:
                 command += ["--only", ",".join(only)]

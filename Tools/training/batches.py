@@ -45,6 +45,10 @@ class Speech:
         whole = answered + [self.eos]
         return whole[:-1], [IGNORE] * (len(asked) - 1) + whole[len(asked):]
 
+    def drawing(self, caption):
+        """What comes before an image that is to be drawn: `<s>`, the caption after its prompt, the start of image."""
+        return [self.bos] + self.ids(language.PROMPTS["caption"] + caption) + [self.start]
+
     def prefix(self, codes):
         """`<s> <racm3:break> codes <eoss>` for codes [n, 16]."""
         n = len(codes)
@@ -62,6 +66,7 @@ class Examples:
         self.captions = [speech.told(language.PROMPTS["caption"], language.caption(scene)) for scene in self.scenes]
         self.labels = [[speech.ids(word)[0] for word in language.labels(scene)] for scene in self.scenes]
         self.order = []
+        self.drawings = [speech.drawing(language.caption(scene)) for scene in self.scenes]
 
     def question(self, scene):
         """A question about the scene; lone objects are mostly probed, as the experiments do."""
@@ -73,11 +78,27 @@ class Examples:
             kind, prompt, answer = asked[self.rng.choice(len(asked), p=weights / weights.sum())]
         return self.speech.told(prompt, answer)
 
-    def next(self, size):
-        """ids and targets [size, TOKENS], and the label words of each scene as a distribution [size, vocabulary]."""
+    def choose(self, size):
+        """The next pictures of a pass through all of them."""
         if len(self.order) < size:
             self.order = self.rng.permutation(len(self.scenes)).tolist()
         chosen, self.order = self.order[:size], self.order[size:]
+        return chosen
+
+    def next_to_draw(self, size):
+        """Text to image: ids and targets [size, longest], the caption and then the picture's codes, [EOI] and `</s>`."""
+        chosen = self.choose(size)
+        longest = max(len(self.drawings[index]) for index in chosen) + IMAGE_TOKENS + 1
+        ids, targets = torch.full((size, longest), self.speech.eos), torch.full((size, longest), IGNORE)
+        for row, index in enumerate(chosen):
+            told = self.drawings[index] + self.prefixes[index, IMAGE_AT.start:].tolist() + [self.speech.eos]
+            ids[row, :len(told) - 1] = torch.tensor(told[:-1])
+            targets[row, :len(told) - 1] = torch.tensor(told[1:])
+        return ids, targets
+
+    def next(self, size):
+        """ids and targets [size, TOKENS], and the label words of each scene as a distribution [size, vocabulary]."""
+        chosen = self.choose(size)
         ids = torch.full((size, TOKENS), self.speech.eos)
         targets = torch.full((size, TOKENS), IGNORE)
         labels = torch.zeros(size, self.speech.vocabulary)
@@ -109,13 +130,13 @@ def text_bias():
     return bias
 
 
-def cuts(size, generator, image=0.0, eoi=0.0, frame=0.0):
-    """Random cuts of the edges from text to prefix: `bias` and `keep`, each [size, 1, 1, TOKENS].
+def cuts(size, layers, generator, image=0.0, eoi=0.0, frame=0.0):
+    """Random cuts of the edges from text to prefix: `bias` [size, 1, 1, TOKENS], and `keep`, one such a layer.
 
     `image`, `eoi` and `frame` (of `<s>` and the start of image, each by itself) are the shares of
     pictures whose texts lose those edges. Half of the cuts act before the softmax, half after it, so
     that a model is at home in both kinds of knockout; a cut after the softmax also teaches it not to
-    look there in the first place, since weight spent there is lost.
+    look there in the first place, since weight spent there is lost. Half of the latter spare layer 0 at [EOI].
     """
     bias, keep = torch.zeros(size, 1, 1, TOKENS), torch.ones(size, 1, 1, TOKENS)
     after = torch.rand(size, generator=generator) < 0.5
@@ -123,4 +144,6 @@ def cuts(size, generator, image=0.0, eoi=0.0, frame=0.0):
         cut = torch.rand(size, generator=generator) < share
         bias[cut & ~after, :, :, at] = MASKED
         keep[cut & after, :, :, at] = 0
-    return bias, keep
+    spared = keep.clone()
+    spared[torch.rand(size, generator=generator) < 0.5, :, :, EOI_AT] = 1
+    return bias, [spared] + [keep] * (layers - 1)

@@ -123,7 +123,7 @@ def main():
     checkpoint = torch.load(arguments.checkpoint)
     write(arguments.work, checkpoint, fresh)
     difference, largest = compare(arguments.work, checkpoint, fresh)
-    print(f"step {checkpoint['step']}: largest logit difference to transformers {difference:.2e} (of {largest:.1f})")
+    print(f"{[(part['recipe'], part.get('steps')) for part in checkpoint['history']]}: largest logit difference to transformers {difference:.2e} (of {largest:.1f})")
     assert difference < 1e-3
     os.makedirs(output, exist_ok=True)
     for name in sorted(os.listdir(fresh)):

@@ -7,10 +7,11 @@ Colour and shape accuracy are likewise given the true words before.
 import copy
 
 import torch
+from torch.nn import functional as F
 
 import language
 from batches import IGNORE
-from model import EOI_AT, IMAGE_AT, PREFIX, causal_text_bias
+from model import EOI_AT, IMAGE_AT, IMAGE_TOKENS, PREFIX, causal_text_bias
 from scenes import COLOURS, SHAPES
 
 
@@ -110,6 +111,36 @@ def mean(values):
     return float(values.float().mean()) if len(values) else float("nan")
 
 
+def share(values):
+    """A share of rights with its 95 % interval (Wilson)."""
+    n, z = len(values), 1.96
+    if n == 0:
+        return {"share": float("nan"), "low": 0.0, "high": 1.0, "n": 0}
+    p = float(values.float().mean())
+    centre, reach = (p + z * z / (2 * n)) / (1 + z * z / n), z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    return {"share": p, "low": max(0.0, centre - reach), "high": min(1.0, centre + reach), "n": n}
+
+
+@torch.no_grad()
+def drawing_preference(model, speech, scenes, prefixes):
+    """Text to image: nats for a code, given the picture's own caption and given the next scene's; and how often the own is better."""
+    costs = []
+    for captions in ([language.caption(s) for s in scenes], [language.caption(s) for s in scenes[1:] + scenes[:1]]):
+        cost = torch.zeros(len(scenes))
+        by_length = {}
+        for row, caption in enumerate(captions):
+            told = speech.drawing(caption)
+            by_length.setdefault(len(told), []).append((row, told))
+        for length, group in by_length.items():
+            rows = [row for row, _ in group]
+            ids = torch.cat((torch.tensor([told for _, told in group]), prefixes[rows][:, IMAGE_AT]), dim=1)
+            logits = model.lm_head(model.plain(ids)[:, length - 1:-1])
+            cost[rows] = F.cross_entropy(logits.flatten(0, 1), ids[:, length:].flatten(), reduction="none").view(-1, IMAGE_TOKENS).mean(1)
+        costs.append(cost)
+    own, other = costs
+    return {"own": mean(own), "other": mean(other), "own_is_likelier": share(own < other)}
+
+
 class Yardstick:
     """A split's captions, probes and questions, and their scores for a model."""
 
@@ -128,25 +159,31 @@ class Yardstick:
         self.colours = torch.tensor([speech.ids(" " + word)[0] for word in COLOURS])
         self.shapes = torch.tensor([speech.ids(" " + word)[0] for word in SHAPES])
 
-    def score(self, model, name="none"):
-        """All accuracies under one of `knockouts`."""
+    def answers(self, model, name="none"):
+        """What is right under one of `knockouts`, by measure: one boolean for each text or word that is scored."""
         image_ids, layers = self.speech.codes, model.shape.layers
         cut = lambda texts: knockouts(layers, len(texts))[name]
         logs, wanted, row, _ = run(model, self.captions, image_ids, cut(self.captions))
         right = logs.argmax(-1) == wanted
         exact = per_row(right, row, len(self.captions))
-        scores = {"caption": mean(exact)}
-        scores |= {f"caption, {n} object{'s' * (n > 1)}": mean(exact[self.counts == n]) for n in (1, 2, 3)}
-        scores["colour words"] = mean(right[torch.isin(wanted, self.colours)])
-        scores["shape words"] = mean(right[torch.isin(wanted, self.shapes)])
-        scores["end"] = mean(right[wanted == self.speech.eos])
+        found = {"caption": exact}
+        found |= {f"caption, {n} object{'s' * (n > 1)}": exact[self.counts == n] for n in (1, 2, 3)}
+        found["colour words"] = right[torch.isin(wanted, self.colours)]
+        found["shape words"] = right[torch.isin(wanted, self.shapes)]
+        found["end"] = right[wanted == self.speech.eos]
         for kind, texts in self.probes.items():
             logs, wanted, row, _ = run(model, texts, image_ids, cut(texts))
-            first = wanted != self.speech.eos
-            scores[kind] = mean((logs.argmax(-1) == wanted)[first])
+            found[kind] = (logs.argmax(-1) == wanted)[wanted != self.speech.eos]
         logs, wanted, row, _ = run(model, self.asked, image_ids, cut(self.asked))
-        scores["vqa"] = mean(per_row(logs.argmax(-1) == wanted, row, len(self.asked)))
-        return scores
+        found["vqa"] = per_row(logs.argmax(-1) == wanted, row, len(self.asked))
+        return found
+
+    def score(self, model, name="none"):
+        """All accuracies under one of `knockouts`."""
+        return {measure: mean(right) for measure, right in self.answers(model, name).items()}
+
+    def score_with_intervals(self, model, name="none"):
+        return {measure: share(right) for measure, right in self.answers(model, name).items()}
 
     def pairs(self, kind):
         """Neighbouring one-object pictures whose answers differ: each base's source is the next one."""
@@ -155,7 +192,7 @@ class Yardstick:
         source = torch.arange(len(texts)).roll(-1)
         return word, source, word != word[source]
 
-    def patching(self, model, kind="probe"):
+    def patching(self, model, kind="probe", captions=True):
         """[EOI]'s state on entering each layer taken from another picture: what the probe and the caption then say.
 
         `accurate`: the source's word is likelier than the base's; `flipped`: so only after patching;
@@ -168,14 +205,14 @@ class Yardstick:
         at = torch.arange(len(texts))
         before = clean[at, word[source]] > clean[at, word]
         told = self.lone_captions.telling(source)
-        _, _, _, caption_states = run(model, self.lone_captions, image_ids)
+        caption_states = run(model, self.lone_captions, image_ids)[3] if captions else None
         rows = []
         for layer in range(model.shape.layers):
             logs, _ = first(run(model, texts, image_ids, patch=(layer, states[layer][source])))
             after = logs[at, word[source]] > logs[at, word]
-            said, wanted, row, _ = run(model, told, image_ids, patch=(layer, caption_states[layer][source]))
-            captioned = per_row(said.argmax(-1) == wanted, row, len(told))
             rows.append({"layer": layer, "pairs": int(differs.sum()), "accurate": mean(after[differs]),
-                         "flipped": mean((after & ~before)[differs]), "argmax": mean((logs.argmax(-1) == word[source])[differs]),
-                         "caption": mean(captioned[differs])})
+                         "flipped": mean((after & ~before)[differs]), "argmax": mean((logs.argmax(-1) == word[source])[differs])})
+            if captions:
+                said, wanted, row, _ = run(model, told, image_ids, patch=(layer, caption_states[layer][source]))
+                rows[-1]["caption"] = mean(per_row(said.argmax(-1) == wanted, row, len(told))[differs])
         return rows

@@ -11,6 +11,8 @@ is trained or measured here happens on the edges from text to prefix:
 - `keep` multiplies their weights after it, without renormalising (the paper's knockout);
 - `decoy` lets some pictures' texts see the image keys and values of another picture;
 - `swap` gives some pictures the [EOI] state of another picture on entering a layer.
+
+A sequence whose image comes after its text (`plain`) is attended causally, nothing more.
 """
 from dataclasses import dataclass
 
@@ -89,6 +91,8 @@ class Attention(nn.Module):
         keys = rotate(self.k_norm(self.k_proj(x).view(split)), cosine, sine).transpose(1, 2)
         values = self.v_proj(x).view(split).transpose(1, 2)
         queries, keys = queries.to(values.dtype), keys.to(values.dtype)
+        if bias is None:
+            return self.o_proj(weigh(queries, keys, values, causal).transpose(1, 2).reshape(x.shape))
         prefix = weigh(queries[:, :, :PREFIX], keys[:, :, :PREFIX], values[:, :, :PREFIX], causal)
         if decoy is not None:
             keys, values = swap_images(keys, decoy), swap_images(values, decoy)
@@ -161,6 +165,16 @@ class LanguageModel(nn.Module):
             gate_states.append(x[:, EOI_AT])
             x = layer(x, cosine, sine, causal, bias, keep[i] if isinstance(keep, list) else keep, decoy)
         return self.norm(x), gate_states
+
+
+    def plain(self, ids):
+        """The residual stream of sequences in any order of text and image, padded at the end."""
+        x, tokens = self.embed_tokens(ids), ids.shape[1]
+        cosine, sine = self.angles(torch.arange(tokens))
+        causal = torch.full((tokens, tokens), MASKED).triu(1)
+        for layer in self.layers:
+            x = layer(x, cosine, sine, causal, None, None, None)
+        return self.norm(x)
 
 
 def causal_text_bias(tokens):

@@ -12,7 +12,7 @@ import torch
 
 from scenes import COLOURS, SHAPES, SIZES, Item, Scene, draw_many
 
-COUNTS = {"train": 60000, "validation": 1024, "test": 2048}
+COUNTS = {"train": 20000, "validation": 1536, "test": 6000, "unseen": 6000}
 RESCALE = 0.0078          # Chameleon's, not 2/255: white becomes 0.989
 
 

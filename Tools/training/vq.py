@@ -14,6 +14,7 @@ import os
 import time
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 from transformers import ChameleonVQVAEConfig
@@ -73,16 +74,20 @@ class Reader(nn.Module):
 class Codebook:
     """A codebook that follows the latents by exponential averages, with dead codes put to use again."""
 
-    def __init__(self, latents, decay=0.98):
-        self.decay = decay
-        self.entries = latents[torch.randperm(len(latents))[:CODES]].clone()
-        for _ in range(15):                                              # k-means
-            nearest = torch.cdist(latents, self.entries).argmin(1)
-            sums = torch.zeros_like(self.entries).index_add_(0, nearest, latents)
+    def __init__(self, entries, counts, sums, decay=0.98):
+        self.entries, self.counts, self.sums, self.decay = entries, counts, sums, decay
+
+    @classmethod
+    def fitted(cls, latents):
+        """By k-means."""
+        entries = latents[torch.randperm(len(latents))[:CODES]].clone()
+        for _ in range(15):
+            nearest = torch.cdist(latents, entries).argmin(1)
+            sums = torch.zeros_like(entries).index_add_(0, nearest, latents)
             counts = torch.bincount(nearest, minlength=CODES).float()
-            self.entries = torch.where(counts[:, None] > 0, sums / counts[:, None].clamp(min=1), self.entries)
-        self.counts = counts.clamp(min=1.0)
-        self.sums = self.entries * self.counts[:, None]
+            entries = torch.where(counts[:, None] > 0, sums / counts[:, None].clamp(min=1), entries)
+        counts = counts.clamp(min=1.0)
+        return cls(entries, counts, entries * counts[:, None])
 
     def nearest(self, latents):
         return torch.cdist(latents, self.entries).argmin(1)
@@ -118,27 +123,29 @@ def codes_of(vq, pixels, batch=250):
 def train(work, steps, start=None, batch=32, rate=1.5e-3, warm=0.12):
     torch.manual_seed(11)
     vq, decoder, reader = ChameleonVQVAE(ChameleonVQVAEConfig(**CONFIG)), Decoder(), Reader()
-    if start:                                                             # all but the codebook, which is fitted anew
+    codebook = None
+    if start:                                                             # goes on from there, the learning rate only falling
         saved = torch.load(start)
-        vq.load_state_dict({k: v for k, v in saved["vq"].items() if "quantize" not in k}, strict=False)
+        vq.load_state_dict(saved["vq"])
         decoder.load_state_dict(saved["decoder"])
-        warm = 64 / steps
+        reader.load_state_dict(saved["reader"])
+        codebook = Codebook(**saved["codebook"])
     parameters = [p for n, p in vq.named_parameters() if "quantize" not in n] + [*decoder.parameters(), *reader.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.95), weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.05, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=1.5 / steps if start else 0.05, cycle_momentum=False)
     pixels, scenes = pictures.load(work, "train")
     contents = pictures.contents(scenes)
     held_out, held_out_scenes = pictures.load(work, "validation")
     held_out, held_out_contents = pictures.normalised(held_out[:256]), pictures.contents(held_out_scenes[:256])
-    codebook, recent, start = None, [], time.time()
+    recent, begun = [], time.time()
     for step in range(steps):
         chosen_pictures = torch.randint(len(pixels), (batch,))
         x = pictures.normalised(pixels[chosen_pictures.numpy()])
         z = latents_of(vq, x)
         loss_commitment, quantised = torch.zeros(()), z
-        if step >= int(warm * steps):                                 # the codebook starts from latents that mean something
+        if codebook is not None or step >= int(warm * steps):         # the codebook starts from latents that mean something
             if codebook is None:
-                codebook = Codebook(torch.cat(recent))
+                codebook = Codebook.fitted(torch.cat(recent))
             with torch.no_grad():
                 nearest = codebook.nearest(z.detach())
                 codebook.follow(z.detach(), nearest)
@@ -159,11 +166,14 @@ def train(work, steps, start=None, batch=32, rate=1.5e-3, warm=0.12):
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         schedule.step()
+        if step % 250 == 249:
+            torch.save({"vq": vq.state_dict(), "decoder": decoder.state_dict(), "reader": reader.state_dict(),
+                        "codebook": codebook and vars(codebook)}, os.path.join(work, "vq-part.pt"))
         if step % 100 == 0 or step == steps - 1:
             used = 0 if codebook is None else int((codebook.counts > 0.05).sum())
             read = reader.loss(quantised_grid(vq, codebook, held_out), held_out_contents)[1]
             print(f"step {step} loss {loss.item():.4f} codes {used} psnr {psnr(vq, decoder, codebook, held_out):.2f} read {read:.3f} "
-                  f"seconds {time.time() - start:.0f}", flush=True)
+                  f"seconds {time.time() - begun:.0f}", flush=True)
     with torch.no_grad():
         vq.quantize.embedding.weight.copy_(codebook.entries)
         for p in list(vq.parameters()):
@@ -171,8 +181,8 @@ def train(work, steps, start=None, batch=32, rate=1.5e-3, warm=0.12):
     codebook.entries = vq.quantize.embedding.weight.detach()
     print(f"rounded to bfloat16: psnr {psnr(vq, decoder, codebook, held_out):.2f} "
           f"read {reader.loss(quantised_grid(vq, codebook, held_out), held_out_contents)[1]:.3f}", flush=True)
-    torch.save({"vq": vq.state_dict(), "decoder": decoder.state_dict()}, os.path.join(work, "vq.pt"))
-    return vq, decoder
+    torch.save({"vq": vq.state_dict(), "decoder": decoder.state_dict(), "reader": reader.state_dict()}, os.path.join(work, "vq.pt"))
+    return vq
 
 
 @torch.no_grad()
@@ -192,6 +202,15 @@ def psnr(vq, decoder, codebook, x):
     return float(-10 * torch.log10(error.mean()))
 
 
+def keep(work, folder):
+    """Takes the encoder of an exported model over."""
+    prefix = "model.vqmodel."
+    tensors = load_file(os.path.join(folder, "model.safetensors"))
+    torch.save({"vq": {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}},
+               os.path.join(work, "vq.pt"))
+    return load(work)
+
+
 def load(work):
     """The trained encoder, ready for `codes_of`."""
     vq = ChameleonVQVAE(ChameleonVQVAEConfig(**CONFIG))
@@ -205,9 +224,10 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--start", help="earlier vq.pt to start from")
+    parser.add_argument("--keep", help="exported model whose picture tokenizer to keep, instead of training one")
     arguments = parser.parse_args()
-    vq, _ = train(arguments.work, arguments.steps, arguments.start)
-    for split in ("validation", "test", "train"):
+    vq = keep(arguments.work, arguments.keep) if arguments.keep else train(arguments.work, arguments.steps, arguments.start)
+    for split in ("validation", "train", "test", "unseen"):
         codes = codes_of(vq, pictures.normalised(pictures.load(arguments.work, split)[0]))
         torch.save(codes.to(torch.int16), os.path.join(arguments.work, f"{split}.codes.pt"))
         print(split, tuple(codes.shape), "distinct codes", len(codes.unique()), flush=True)

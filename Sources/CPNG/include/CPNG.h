@@ -16,4 +16,14 @@
 int cpng_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int channels,
                 uint8_t *pixels, char *message, size_t message_size);
 
+/// How many bytes a PNG file of 8-bit RGB samples may take.
+size_t cpng_encoded_bound(uint32_t width, uint32_t height);
+
+/// Encodes 8-bit interleaved RGB samples as a whole PNG file.
+///
+/// `bytes` has room for `*count` bytes, at least `cpng_encoded_bound`; `*count` becomes the file's length. Returns 0, or 1
+/// after writing a sentence of at most `message_size` bytes, terminated, to `message`.
+int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t *bytes, size_t *count,
+                char *message, size_t message_size);
+
 #endif

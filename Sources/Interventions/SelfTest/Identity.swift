@@ -9,23 +9,46 @@ struct Identity {
         var detail: String?
     }
 
+    /// How far apart the two ways may be.
+    enum Tolerance {
+        /// Not at all: both make the same products.
+        case exact
+        /// Not at all in float32. In bfloat16 attention that is looked at is computed head by head, other attention is not.
+        case exactUnlessRounded
+        /// As far as the number format's logits may be off.
+        case rounding
+        /// Of sums of probabilities.
+        case sums
+
+        func bound(in format: NumberFormat) -> Double {
+            switch self {
+            case .exact: 0
+            case .exactUnlessRounded: format == .float32 ? 0 : Double(format.logitError)
+            case .rounding: Double(format.logitError)
+            case .sums: 1e-5
+            }
+        }
+    }
+
     /// As a sentence.
     let name: String
-    /// The largest difference allowed: 0 to the last bit; 1e-4 is docs/numerics.md's bar.
-    let bound: Double
+    let tolerance: Tolerance
     let measure: (SelfTestRuns) throws -> Finding
 
-    init(_ name: String, within bound: Double = 0, _ measure: @escaping (SelfTestRuns) throws -> Finding) {
+    init(
+        _ name: String, within tolerance: Tolerance = .exact, _ measure: @escaping (SelfTestRuns) throws -> Finding
+    ) {
         self.name = name
-        self.bound = bound
+        self.tolerance = tolerance
         self.measure = measure
     }
 
     /// An identity of two runs, compared by their next-token logits.
     private static func equal(
-        _ name: String, within bound: Double = 0, _ runs: @escaping (SelfTestRuns) throws -> (RunOutcome, RunOutcome)
+        _ name: String, within tolerance: Tolerance = .exact,
+        _ runs: @escaping (SelfTestRuns) throws -> (RunOutcome, RunOutcome)
     ) -> Identity {
-        Identity(name, within: bound) {
+        Identity(name, within: tolerance) {
             let (first, second) = try runs($0)
             return Finding(difference: SelfTestRuns.difference(first, second))
         }
@@ -79,7 +102,7 @@ struct Identity {
                 }
                 return finding
             },
-            Identity("a variant over the clean run is the same from its first token", within: 1e-4) { runs in
+            Identity("a variant over the clean run is the same from its first token", within: .rounding) { runs in
                 let sets = runs.variety
                 var finding = Finding(difference: 0)
                 for (together, set) in zip(try runs.swept(sets), sets) {
@@ -99,7 +122,7 @@ struct Identity {
                 }
                 return (try runs.run(InterventionSet(steers: steers), states: states), try runs.clean())
             },
-            Identity("steering by the source's state less the base's is patching, at every site", within: 1e-4) {
+            Identity("steering by the source's state less the base's is patching, at every site", within: .rounding) {
                 runs in
                 let positions = "image"
                 let layer = LayerSelection.layer(runs.middle)
@@ -146,7 +169,8 @@ struct Identity {
                 }
                 return finding
             },
-            Identity("a query that is cut from every key takes nothing from attention") { runs in
+            Identity("a query that is cut from every key takes nothing from attention", within: .exactUnlessRounded) {
+                runs in
                 let layer = LayerSelection.layer(runs.middle)
                 let nothing = StateTensor(
                     StateDescription(
@@ -175,7 +199,7 @@ struct Identity {
 
     private static var measuring: [Identity] {
         [
-            Identity("the attention of a query adds up to 1 over the roles", within: 1e-5) { runs in
+            Identity("the attention of a query adds up to 1 over the roles", within: .sums) { runs in
                 let asked = Measurements.Attention(queries: .role("last"))
                 let rows = try runs.run(InterventionSet(), measuring: Measurements(attention: [asked]))
                     .measurements.attention.flatMap(\.rows)
@@ -183,7 +207,7 @@ struct Identity {
                 for row in rows { finding.worsen(abs(row.weights.reduce(0, +) - 1), "layer \(row.layer)") }
                 return finding
             },
-            Identity("the last layer through the logit lens is the model's output", within: 1e-5) { runs in
+            Identity("the last layer through the logit lens is the model's output", within: .sums) { runs in
                 let asked = Measurements.LogitLens(
                     site: .residOut, layers: .layer(runs.shape.layers - 1), positions: .role("last"))
                 let outcome = try runs.run(InterventionSet(), measuring: Measurements(logitLens: [asked]))
@@ -194,7 +218,7 @@ struct Identity {
                 }
                 return finding
             },
-            Identity("tokens read one by one are tokens read at once", within: 1e-4) { runs in
+            Identity("tokens read one by one are tokens read at once", within: .rounding) { runs in
                 let tokens = try runs.run(InterventionSet(), generating: 4).generation?.tokens ?? []
                 guard let last = tokens.last else { return Finding(difference: .infinity, detail: "no token came") }
                 let whole = try runs.read(following: tokens.dropLast().map(\.token.id)).nextToken

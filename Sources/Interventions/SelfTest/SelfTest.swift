@@ -78,10 +78,11 @@ package struct SelfTest {
         } catch let error as ModelError {
             problem = "\(error)"
         }
+        let bound = identity.tolerance.bound(in: runs.model.numberFormat)
         // Written so that a difference that is no number fails.
-        let passed = finding.map { $0.difference <= identity.bound } ?? false
+        let passed = finding.map { $0.difference <= bound } ?? false
         return Result(
-            identity: identity.name, passed: passed, difference: finding?.difference, bound: identity.bound,
+            identity: identity.name, passed: passed, difference: finding?.difference, bound: bound,
             detail: problem ?? finding?.detail, seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 }

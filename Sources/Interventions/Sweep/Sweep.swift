@@ -32,18 +32,20 @@ package struct SweepVariant: Sendable {
 
     /// What is computed of it, on a decoder of `layers` layers.
     package func cone(layers: Int) -> Cone {
-        Cone(of: interventions, measuring: measurements, tokens: prompt.layout.tokens, layers: layers)
+        // A clean run's attention is measured in a pass of its own.
+        Cone(
+            of: interventions, measuring: interventions.isEmpty ? .none : measurements, tokens: prompt.layout.tokens,
+            layers: layers)
     }
 
-    /// What its clean run has to keep: the states that join, and those that patches replace and steers by 0 leave.
+    /// What its clean run has to keep: the states that join, those that patches replace and steers by 0 leave, and those that
+    /// are measured.
     func extent(under cone: Cone) -> CleanRun.Extent {
-        let patched = interventions.patches.map {
-            StateRecording(sites: $0.sites, positions: $0.positions)
-        }
-        let steered = interventions.steers.filter { $0.scale == 0 }.map {
+        let replaced = interventions.patches.map { StateRecording(sites: $0.sites, positions: $0.positions) }
+        let left = interventions.steers.filter { $0.scale == 0 }.map {
             StateRecording(sites: $0.sites, positions: $0.positions.prompt)
         }
-        return (patched + steered).reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
+        return (replaced + left + measurements.recordings).reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
             $0.union(.holding($1, tokens: cone.tokens))
         }
     }

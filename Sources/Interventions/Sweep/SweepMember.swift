@@ -16,12 +16,10 @@ extension SweepStack {
         init(_ variant: SweepVariant, cone: Cone, over clean: CleanRun, layers: Int) {
             self.variant = variant
             self.clean = clean
-            let isIdle = Self.isIdle(variant, over: clean)
             changesPrompt =
-                !isIdle && Cone(of: variant.interventions, tokens: cone.tokens, layers: layers).rows > 0
-            self.cone =
-                isIdle
-                ? Cone(of: .none, measuring: variant.measurements, tokens: cone.tokens, layers: layers) : cone
+                !Self.isIdle(variant, over: clean)
+                && Cone(of: variant.interventions, tokens: cone.tokens, layers: layers).rows > 0
+            self.cone = changesPrompt ? cone : Cone(of: .none, tokens: cone.tokens, layers: layers)
         }
 
         /// Whether all that is done puts in what is there already, or adds nothing.
@@ -48,17 +46,9 @@ extension SweepStack {
             for steer in variant.interventions.steers {
                 for key in steer.sites { idle[key, default: []].formUnion(steer.positions.prompt) }
             }
-            for layer in cone.first.indices {
-                for site in Site.allCases {
-                    let key = SiteKey(site: site, layer: layer)
-                    let positions = idle[key, default: []].filter { $0 < cone.first[layer] }.sorted()
-                    guard let state = clean.state(at: key, positions), let first = positions.first,
-                        let last = positions.last
-                    else { continue }
-                    var rows = Matrix(rows: last - first + 1, columns: state.columns)
-                    for (row, position) in positions.enumerated() { rows.setRow(position - first, state.row(row)) }
-                    hooks.visit(site, layer: layer, positions: first..<last + 1, state: &rows)
-                }
+            for (key, positions) in idle.mapValues({ $0.sorted() }) {
+                guard let state = clean.state(at: key, positions) else { continue }
+                hooks.account(for: state, at: key, positions)
             }
         }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Interventions
+import Numerics
 import Store
 import StrictJSON
 

@@ -33,7 +33,7 @@ struct ModelsShowCommand: AsyncParsableCommand {
         let settings = try database.settings()
         let library = ModelLibrary(
             directories: try ModelFolders.directories(models.folders, file: settings.models ?? [], model: name),
-            digestCache: Installation.digestCache)
+            digestCache: Installation.digestCache, numberFormat: models.numberFormat ?? settings.numberFormat)
         guard let name else { return StandardOutput.lines(json ? [list(library).text] : table(library)) }
         let model = try await library.model(ModelFolders.name(of: name))
         let answer = try ModelAnswer.json(model)

@@ -52,7 +52,6 @@ struct TraceCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A file that says what is to be measured beside.", valueName: "file.json"))
     var measure: String?
     @Option(help: "How many tokens to generate, through end-of-sequence.") var tokens = 0
-    @Option(help: "float32 is what there is.") var numberFormat = "float32"
     @Option(help: ArgumentHelp("The tensors to write, separated by commas (default: all).", valueName: "names"))
     var only: String?
     @Option(help: ArgumentHelp("The file to write.", valueName: "file.safetensors")) var output: String
@@ -60,9 +59,6 @@ struct TraceCommand: AsyncParsableCommand {
 
     func validate() throws {
         if prompt != nil, rawPrompt != nil { throw ValidationError("give --prompt or --raw-prompt, not both.") }
-        guard numberFormat == "float32" else {
-            throw ValidationError("--number-format \(numberFormat) is not there; float32 is.")
-        }
         guard (0...4096).contains(tokens) else { throw ValidationError("--tokens must be 0 to 4096.") }
         _ = try tensors
     }

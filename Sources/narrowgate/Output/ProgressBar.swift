@@ -1,6 +1,6 @@
 import Store
 
-/// How far a job is, in one line that is drawn over itself; nothing at all where nobody looks.
+/// How far some work is, in one line that is drawn over itself; nothing at all where nobody looks.
 struct ProgressBar {
     let isShown: Bool
     private let label: String
@@ -12,11 +12,15 @@ struct ProgressBar {
     }
 
     func show(_ progress: JobProgress, etaSeconds: Double?) {
-        guard isShown else { return }
-        let filled = progress.total > 0 ? width * progress.done / progress.total : 0
-        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         let left = etaSeconds.map { ", \(Shown.number($0).dropLast(2)) s left" } ?? ""
-        StandardError.write("\r\u{1B}[K\(label) \(bar) \(progress.done)/\(progress.total)\(left)")
+        show(done: progress.done, total: progress.total, left)
+    }
+
+    func show(done: Int, total: Int, _ remark: String = "") {
+        guard isShown else { return }
+        let filled = total > 0 ? width * done / total : 0
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+        StandardError.write("\r\u{1B}[K\(label) \(bar) \(done)/\(total)\(remark)")
     }
 
     /// Takes the line away.

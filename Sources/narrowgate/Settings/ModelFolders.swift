@@ -40,13 +40,14 @@ extension ModelOptions {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: model, isDirectory: &isFolder), isFolder.boolValue {
             let folder = URL(filePath: model).standardizedFileURL
-            return try VisionLanguageModel(directory: folder, name: folder.lastPathComponent)
+            return try VisionLanguageModel(
+                directory: folder, name: folder.lastPathComponent, numberFormat: numberFormat)
         }
         let catalog = ModelCatalog(directories: try ModelFolders.directories(folders))
         guard let entry = catalog[model] else {
             let known = catalog.entries.map(\.name).joined(separator: ", ")
             throw CommandError("\(model) is neither a folder nor a model; models are \(known)")
         }
-        return try entry.load()
+        return try entry.load(numberFormat: numberFormat)
     }
 }

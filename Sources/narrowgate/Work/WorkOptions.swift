@@ -21,8 +21,10 @@ struct WorkOptions: ParsableArguments {
     /// Runs `body` where jobs can be run, and closes everything after it.
     func run(requestModel: String? = nil, _ body: (Workplace) async throws -> Void) async throws {
         startLogging(.error)
+        var flags = Settings()
+        flags.numberFormat = models.numberFormat
         let workplace = try await Workplace(
-            settings: try database.settings(), folders: models.folders, model: model ?? requestModel)
+            settings: try database.settings(flags), folders: models.folders, model: model ?? requestModel)
         do { try await body(workplace) } catch {
             await workplace.close()
             throw error

@@ -16,7 +16,8 @@ final class Workplace: Sendable {
         let directories = try ModelFolders.directories(
             folders, file: settings.models ?? [], model: model)
         let store = try Store(path: settings.database ?? DatabaseOptions.defaultDatabase)
-        let models = ModelLibrary(directories: directories, digestCache: Installation.digestCache)
+        let models = ModelLibrary(
+            directories: directories, digestCache: Installation.digestCache, numberFormat: settings.numberFormat)
         let queue = try await JobQueue(store: store, limit: settings.queueLimit ?? 10_000)
         let engine = EngineThread()
         service = JobService(store: store, models: models, queue: queue, engine: engine)
