@@ -95,6 +95,26 @@ package struct Sweep {
         return outcomes
     }
 
+    /// The states of some sites and positions of one variant, `[positions, width]`, as a capture of it has them.
+    func states(
+        at recording: StateRecording, of prompt: Prompt, under interventions: ResolvedInterventions,
+        sourceStates: RunStates
+    ) throws -> [SiteKey: Matrix] {
+        let captures = Dictionary(grouping: recording.sites, by: \.site).map { site, keys in
+            ResolvedMeasurements.Capture(
+                site: site, layers: keys.map(\.layer).sorted(), positions: recording.positions, pool: nil)
+        }
+        let variant = SweepVariant(
+            prompt, interventions: interventions, sourceStates: sourceStates,
+            measuring: ResolvedMeasurements(captures: captures))
+        return try outcomes(of: [variant], generation: nil)[0].measurements.captures.reduce(into: [:]) {
+            states, capture in
+            for layer in capture.specification.layers {
+                states[SiteKey(site: capture.specification.site, layer: layer)] = capture.state.rows(atLayer: layer)
+            }
+        }
+    }
+
     /// Consecutive variants that are computed together.
     static func stacks(_ cones: [Cone]) -> [Range<Int>] {
         var stacks: [Range<Int>] = []
