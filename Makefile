@@ -1,22 +1,32 @@
 # narrowgate
 #
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
-#   make test       set up, build, and run the test suite
+#   make test       set up, build, and run the test suite and every command of README.md and docs
+#   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make build      set up and build .build/release/narrowgate
 #   make setup      install the system packages that are missing
 #   make lint       formatting and import rules
 #   make format     rewrite the sources as `make lint` wants them
 #   make test-kill  kill and restart a server N times while jobs run (N=1000)
+#   make bench      speed of kernels, prefill, decode and picture encoding, on a checkpoint made on the spot (SHAPE=190m)
+#   make bench-peers  the same beside PyTorch: installs torch and transformers into .build/peers
 #   make clean      remove build products
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 SWIFT_FLAGS := -c release
-FORMATTED := Sources Tests Migrations Package.swift
+FORMATTED := Sources Tests Benchmarks Migrations Package.swift
+# Side by side, but not all at once: hundreds of open databases take more file descriptors than Foundation's Process.run
+# lists without reading past its buffer.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 N ?= 1000
+PAGES ?=
+SHAPE ?= 190m
+PEERS := .build/peers
+CHECKPOINT := .build/checkpoints/$(SHAPE)
 
-.PHONY: demo test build setup lint format test-kill clean
+.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers clean
 
 setup:
 	@Tools/setup/install.sh
@@ -28,22 +38,43 @@ build: setup
 demo: build
 	@Tools/demo/run.sh
 
-test: build lint
+# In this order, whatever -j says.
+.NOTPARALLEL:
+test: build lint test-suite test-docs
+
+test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
 	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+
+test-docs: build
 	@echo "test: every command in README and docs"
-	@Tools/docs/check.sh
+	@Tools/docs/check.sh $(PAGES)
 
 lint:
-	@echo "lint: swift format, import rules"
+	@echo "lint: swift format, import rules, names in docs/architecture.md"
 	@swift format lint --strict --recursive --parallel $(FORMATTED)
 	@Tools/lint/imports.py
+	@Tools/lint/names.py
 
 format:
 	@swift format --in-place --recursive --parallel $(FORMATTED)
 
 test-kill: build
 	@KILL_CYCLES=$(N) swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest --filter KilledServerTests
+
+$(CHECKPOINT)/config.json:
+	@Benchmarks/make_checkpoint.py $(SHAPE) $(CHECKPOINT)
+
+bench: setup $(CHECKPOINT)/config.json
+	@swift build $(SWIFT_FLAGS) --product benchmarks
+	@.build/release/benchmarks kernels
+	@.build/release/benchmarks measure $(CHECKPOINT)
+
+bench-peers: setup $(CHECKPOINT)/config.json
+	@swift build $(SWIFT_FLAGS) --product benchmarks
+	@[ -x $(PEERS)/bin/python ] || python3 -m venv $(PEERS)
+	@$(PEERS)/bin/python -c 'import torch, transformers' 2>/dev/null || $(PEERS)/bin/pip install --quiet -r Benchmarks/requirements.txt
+	@$(PEERS)/bin/python Benchmarks/peers.py $(CHECKPOINT)
 
 clean:
 	@rm -rf .build .build-*

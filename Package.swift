@@ -14,6 +14,13 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// C of our own. Kernels are slow to the point of uselessness without optimisation, so debug builds have it too.
+func kernels(_ name: String, libraries: [String]) -> Target {
+    .target(
+        name: name, path: "Sources/\(name)", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))],
+        linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
 /// One floor of the house; which floors may import which is docs/architecture.md's table, checked by `make lint`.
 func floor(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
     .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
@@ -45,11 +52,14 @@ let package = Package(
         system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        // Debian's oneDNN has no pkg-config file; its header and library are where compilers look anyway.
+        .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        kernels("CKernels", libraries: ["gomp"]),
         .target(name: "CLinux", path: "Sources/CLinux"),
         .target(name: "CPNG", path: "Sources/CPNG", linkerSettings: [.linkedLibrary("png16")]),
 
         floor("StrictJSON", []),
-        floor("Numerics", ["COpenBLAS"]),
+        floor("Numerics", ["COpenBLAS", "COneDNN", "CKernels"]),
         floor("Checkpoints", ["StrictJSON", "CCrypto"]),
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
@@ -78,9 +88,13 @@ let package = Package(
             ],
             path: "Sources/narrowgate", swiftSettings: strict),
 
+        .executableTarget(
+            name: "benchmarks", dependencies: ["Models", "Numerics", "COneDNN"], path: "Benchmarks",
+            exclude: ["peers.py", "make_checkpoint.py", "requirements.txt"], swiftSettings: strict),
+
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),
-        tests("Numerics", ["Numerics"]),
+        tests("Numerics", ["Numerics", "CKernels"]),
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),
         tests("Tokenization", ["Tokenization", "StrictJSON"]),
         tests("Imaging", ["Imaging", "StrictJSON", "CCrypto"]),
@@ -88,9 +102,9 @@ let package = Package(
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
-        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "StrictJSON"]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
-        tests("API", ["API", "Jobs", "HTTPServer", "StrictJSON", httpTypes]),
+        tests("API", ["API", "Jobs", "HTTPServer", "ErrorPages", "StrictJSON", httpTypes]),
         tests("narrowgate", ["StrictJSON"]),
     ],
     swiftLanguageModes: [.v6]

@@ -59,10 +59,7 @@ package struct Checkpoint: Sendable {
     package func floats(_ name: String, shape: [Int]) throws -> [Float] {
         try withBytes(of: name) { tensor, bytes in
             let file = shards[shardOfTensor[name] ?? 0].path
-            guard tensor.shape == shape else {
-                throw CheckpointError(
-                    file: file, subject: name, "has shape \(tensor.shape); the configuration asks for \(shape)")
-            }
+            try check(tensor, shape: shape, file: file)
             let count = bytes.count / tensor.type.byteCount
             guard tensor.type != .float64, let values = FloatConversion.floats(bytes, as: tensor.type, count: count)
             else {
@@ -82,6 +79,24 @@ package struct Checkpoint: Sendable {
             throw CheckpointError(file: directory, subject: name, "the checkpoint has no such tensor")
         }
         return try shards[shard].withBytes(of: name, body)
+    }
+
+    /// Tensor `name` where its file is mapped; `nil` for a file in memory.
+    ///
+    /// - throws: ``CheckpointError`` where the tensor is absent or has another shape.
+    package func mapped(_ name: String, shape: [Int]) throws -> MappedTensor? {
+        guard let shard = shardOfTensor[name] else {
+            throw CheckpointError(file: directory, subject: name, "the checkpoint has no such tensor")
+        }
+        if let tensor = shards[shard].tensor(name) { try check(tensor, shape: shape, file: shards[shard].path) }
+        return try shards[shard].mapped(name)
+    }
+
+    private func check(_ tensor: TensorDescription, shape: [Int], file: String) throws(CheckpointError) {
+        guard tensor.shape == shape else {
+            throw CheckpointError(
+                file: file, subject: tensor.name, "has shape \(tensor.shape); the configuration asks for \(shape)")
+        }
     }
 
     // MARK: Validation

@@ -48,6 +48,15 @@ final class MappedFile: @unchecked Sendable {
         close(descriptor)
     }
 
+    /// The bytes of `range`, which must lie within `0..<count`, for as long as this object lives.
+    ///
+    /// The size is not asked for again: whoever serves a checkpoint replaces it by renaming another file into its place.
+    func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "a range outside the file")
+        // In range by the precondition; `base` is nil only for an empty file, whose only range is empty.
+        return UnsafeRawBufferPointer(start: base.map { $0 + range.lowerBound }, count: range.count)
+    }
+
     /// Gives `body` the bytes of `range`, which must lie within `0..<count`; they must not be used after it returns.
     ///
     /// - throws: ``CheckpointError`` if the file has become shorter since it was opened.

@@ -102,6 +102,13 @@ package struct SafetensorsFile: Sendable {
         }
     }
 
+    /// Tensor `name` where the file is mapped; `nil` for a file in memory.
+    package func mapped(_ name: String) throws -> MappedTensor? {
+        guard let position = index[name] else { throw CheckpointError(file: path, subject: name, "no such tensor") }
+        guard case .mapped(let map) = file else { return nil }
+        return MappedTensor(description: tensors[position], bytes: map.bytes(in: ranges[position]), owner: map)
+    }
+
     // MARK: Validation
 
     private static func dataStart(of file: FileContent) throws -> Int {

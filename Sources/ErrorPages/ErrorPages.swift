@@ -30,6 +30,7 @@ package enum ErrorPages {
         case "layer-out-of-range": PackageResources.layer_out_of_range_md
         case "malformed-form": PackageResources.malformed_form_md
         case "malformed-json": PackageResources.malformed_json_md
+        case "malformed-state": PackageResources.malformed_state_md
         case "method-not-allowed": PackageResources.method_not_allowed_md
         case "missing-field": PackageResources.missing_field_md
         case "missing-source": PackageResources.missing_source_md
@@ -44,7 +45,10 @@ package enum ErrorPages {
         case "position-out-of-range": PackageResources.position_out_of_range_md
         case "prompt-too-long": PackageResources.prompt_too_long_md
         case "queue-full": PackageResources.queue_full_md
+        case "range-not-satisfiable": PackageResources.range_not_satisfiable_md
         case "shutting-down": PackageResources.shutting_down_md
+        case "state-in-use": PackageResources.state_in_use_md
+        case "state-mismatch": PackageResources.state_mismatch_md
         case "store-failed": PackageResources.store_failed_md
         case "target-too-long": PackageResources.target_too_long_md
         case "too-many-cells": PackageResources.too_many_cells_md
@@ -58,6 +62,7 @@ package enum ErrorPages {
         case "unknown-result": PackageResources.unknown_result_md
         case "unknown-role": PackageResources.unknown_role_md
         case "unknown-site": PackageResources.unknown_site_md
+        case "unknown-state": PackageResources.unknown_state_md
         case "unknown-token": PackageResources.unknown_token_md
         case "unknown-variant": PackageResources.unknown_variant_md
         case "unresolved-role": PackageResources.unresolved_role_md

@@ -32,7 +32,7 @@ struct AttentionCuts {
         }
     }
 
-    /// After softmax: zeroes what the other modes cut.
+    /// After softmax: zeroes what mode `zero` cuts.
     mutating func zero(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {
         for (index, cut) in cuts.enumerated() where cut.mode != .mask && cut.acts(in: layer, head: head) {
             cut.forEachRow(of: positions, keys: weights.columns) { row, position, keys in
@@ -41,7 +41,20 @@ struct AttentionCuts {
                 accounts[index].add(edges: keys.count, mass: mass, whileReadingPrompt: position < promptTokens)
             }
         }
-        for cut in cuts where cut.mode != .mask && cut.acts(in: layer, head: head) {
+        clear(.zero, layer: layer, head: head, positions: positions, &weights)
+    }
+
+    /// Takes what mode `value` cuts out of the mixing of values: a weight of 0 is a value vector of 0.
+    ///
+    /// Comes after whatever looks at the weights, which this mode leaves as they are.
+    func dropValues(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {
+        clear(.value, layer: layer, head: head, positions: positions, &weights)
+    }
+
+    private func clear(
+        _ mode: KnockoutMode, layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix
+    ) {
+        for cut in cuts where cut.mode == mode && cut.acts(in: layer, head: head) {
             cut.forEachRow(of: positions, keys: weights.columns) { row, _, keys in
                 for key in keys { weights[row, key] = 0 }
             }

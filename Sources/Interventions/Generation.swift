@@ -34,6 +34,8 @@ package struct TokenProbability: Sendable, Equatable {
     package let text: String
     /// Natural logarithm of the probability.
     package let logprob: Double
+
+    package var probability: Double { exp(logprob) }
 }
 
 /// One generated token.

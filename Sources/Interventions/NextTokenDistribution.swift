@@ -64,8 +64,8 @@ package struct NextTokenDistribution: Sendable {
     /// Whether rounding could have decided the first place: the top-2 margin is within `relativeError` of
     /// the largest unmasked logit.
     ///
-    /// The default is twice the parity bar of float32 runs (docs/numerics.md).
-    package func isNearTie(relativeError: Float = 2e-4) -> Bool {
+    /// - Parameter relativeError: twice the error of one logit, of which two are compared.
+    package func isNearTie(relativeError: Float) -> Bool {
         let pair = top(2)
         guard pair.count == 2 else { return false }
         let scale = logits.lazy.filter { $0 > -Float.greatestFiniteMagnitude }.map { abs($0) }.max() ?? 0

@@ -30,13 +30,13 @@ extension PromptRequest {
             guard preset.text.contains("{question}") else {
                 guard question == nil else {
                     throw InterventionError(
-                        .unknownPreset, at: "\(path).question", "the preset \"\(name)\" asks no question")
+                        .invalidPrompt, at: "\(path).question", "the preset \"\(name)\" asks no question")
                 }
                 return preset.text
             }
             guard let question else {
                 throw InterventionError(
-                    .unknownPreset, at: "\(path).question", "is required by the preset \"\(name)\"")
+                    .invalidPrompt, at: "\(path).question", "is required by the preset \"\(name)\"")
             }
             return preset.text.replacing("{question}", with: question)
         }

@@ -66,8 +66,9 @@ final class RecordingHooks: ForwardHooks {
     }
 
     func weights(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {
-        acting.weights(layer: layer, head: head, positions: positions, &weights)
+        acting.cutWeights(layer: layer, head: head, positions: positions, &weights)
         keep(.attention, at: (layer * configuration.heads + head) * tokens * tokens, weights)
+        acting.dropValues(layer: layer, head: head, positions: positions, &weights)
     }
 
     func finalNorm(positions: Range<Int>, state: Matrix) {

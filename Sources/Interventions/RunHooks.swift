@@ -33,6 +33,9 @@ final class RunHooks: ForwardHooks {
         self.boundary = boundary
     }
 
+    /// Begins what is recorded with the states of a clean run, for a pass over a variant's cone alone.
+    func begin(with clean: CleanRun) { states.begin(with: clean) }
+
     func willEnter(layer: Int) throws { try boundary() }
 
     func wants(_ site: Site, layer: Int) -> Bool {
@@ -54,8 +57,19 @@ final class RunHooks: ForwardHooks {
     }
 
     func weights(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {
+        cutWeights(layer: layer, head: head, positions: positions, &weights)
+        dropValues(layer: layer, head: head, positions: positions, &weights)
+    }
+
+    /// The first half of ``weights(layer:head:positions:_:)``, after which the weights are what they are called.
+    func cutWeights(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {
         cuts.zero(layer: layer, head: head, positions: positions, &weights)
         attention.record(layer: layer, head: head, positions: positions, weights)
+    }
+
+    /// The second half: from here on a weight of 0 stands for a value vector of 0.
+    func dropValues(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {
+        cuts.dropValues(layer: layer, head: head, positions: positions, &weights)
     }
 
     /// The receipt so far, without its effect.

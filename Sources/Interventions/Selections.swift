@@ -58,6 +58,9 @@ package enum LayerSelection: Sendable, Equatable {
         }
     }
 
+    /// One layer.
+    package static func layer(_ index: Int) -> LayerSelection { .list([.index(index)]) }
+
     /// Whether this selection makes one variant a layer.
     package var makesVariants: Bool {
         switch self {

@@ -18,6 +18,11 @@ struct StateRecorder {
         states = recordings.map { _ in [:] }
     }
 
+    /// Begins with the states of a clean run: those that a variant cannot change stay, the others are overwritten.
+    mutating func begin(with clean: CleanRun) {
+        for (index, recording) in recordings.enumerated() { states[index] = clean.states(at: recording) }
+    }
+
     func wants(_ key: SiteKey) -> Bool { recordings.contains { $0.sites.contains(key) } }
 
     mutating func record(_ key: SiteKey, positions: Range<Int>, _ state: Matrix) {

@@ -12,7 +12,7 @@ package enum TraceTensor: String, CaseIterable, Sendable {
     case codeTokenIDs = "vq.token_ids"
     /// The residual stream: `[L + 1, T, H]`; `resid[l]` enters layer l, `resid[L]` leaves the last one, before the final norm.
     case residualStream = "resid"
-    /// Attention weights after softmax, as they were applied: `[L, heads, T, T]`, with the edits of interventions.
+    /// Attention weights after softmax: `[L, heads, T, T]`, with the cuts of modes `zero` and `mask`; `value` cuts values.
     case attention = "attn"
     /// What the attention block adds, before a branch norm: `[L, T, H]`.
     case attentionOutput = "attn_out"

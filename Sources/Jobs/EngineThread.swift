@@ -1,6 +1,7 @@
 import CLinux
 import Foundation
 import Glibc
+import Models
 import Synchronization
 
 /// The one thread on which models are computed.
@@ -44,6 +45,7 @@ package final class EngineThread: Sendable {
         let thread = Thread {
             // Linux counts priority by thread when it is given a thread's id.
             setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(clinux_gettid()), niceness)
+            NumericKernels.prepare()
             lanes.serve()
         }
         thread.name = name

@@ -20,13 +20,16 @@ package actor ModelLibrary {
     package nonisolated let entries: [ModelCatalog.Entry]
     /// Where digests of checkpoint files are remembered; `nil` hashes anew in every process.
     private let digestCache: URL?
+    /// What all models are computed in; `nil` leaves it to each one's folder.
+    private let numberFormat: NumberFormat?
     private var models: [String: VisionLanguageModel] = [:]
     private var loads: [String: Task<VisionLanguageModel, any Error>] = [:]
 
     /// - Parameter directories: folders whose sub-folders are checkpoints; of two of one name the first wins.
-    package init(directories: [URL], digestCache: URL? = nil) {
+    package init(directories: [URL], digestCache: URL? = nil, numberFormat: NumberFormat? = nil) {
         entries = ModelCatalog(directories: directories).entries
         self.digestCache = digestCache
+        self.numberFormat = numberFormat
     }
 
     package nonisolated var names: [String] { entries.map(\.name) }
@@ -47,9 +50,9 @@ package actor ModelLibrary {
             throw UnknownModel(name: name, known: names)
         }
         if let load = loads[name] { return try await load.value }
-        let digestCache = digestCache
+        let (digestCache, numberFormat) = (digestCache, numberFormat)
         let load = Task.detached(priority: .utility) {
-            try VisionLanguageModel(directory: entry.directory, name: entry.name, fingerprintCache: digestCache)
+            try entry.load(fingerprintCache: digestCache, numberFormat: numberFormat)
         }
         loads[name] = load
         do {

@@ -64,8 +64,11 @@ extension ModelCatalog.Entry {
 
     /// Loads the checkpoint.
     ///
-    /// - throws: as ``VisionLanguageModel/init(directory:name:fingerprintCache:)``.
-    package func load(fingerprintCache: URL? = nil) throws -> VisionLanguageModel {
-        try VisionLanguageModel(directory: directory, name: name, fingerprintCache: fingerprintCache)
+    /// - throws: as ``VisionLanguageModel/init(directory:name:fingerprintCache:numberFormat:)``.
+    package func load(
+        fingerprintCache: URL? = nil, numberFormat: NumberFormat? = nil
+    ) throws -> VisionLanguageModel {
+        try VisionLanguageModel(
+            directory: directory, name: name, fingerprintCache: fingerprintCache, numberFormat: numberFormat)
     }
 }

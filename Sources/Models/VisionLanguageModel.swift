@@ -26,6 +26,8 @@ package final class VisionLanguageModel: Sendable {
     package let imageTokenIDs: Set<Int>
     /// What stands for a picture in a prompt's text, as `<image>`.
     package let placeholder: String
+    /// What the decoder's linear weights are stored and multiplied in.
+    package let numberFormat: NumberFormat
 
     let parts: any ModelFamily
     private let checkpoint: Checkpoint
@@ -37,8 +39,9 @@ package final class VisionLanguageModel: Sendable {
     /// - Parameters:
     ///   - name: what it is to be called.
     ///   - fingerprintCache: the file that remembers digests of large files; `nil` remembers nothing.
+    ///   - numberFormat: `nil` leaves it to the folder's `narrowgate.json` and the checkpoint.
     /// - throws: `CheckpointError` or ``ModelError`` that names the file, field or tensor.
-    package init(directory: URL, name: String, fingerprintCache: URL? = nil) throws {
+    package init(directory: URL, name: String, fingerprintCache: URL? = nil, numberFormat: NumberFormat? = nil) throws {
         let reader = try ConfigurationReader(path: directory.appending(path: "config.json").path)
         family = try reader.string("model_type", oneOf: [ChameleonFamily.name])
         checkpoint = try Checkpoint(directory: directory.path)
@@ -47,10 +50,12 @@ package final class VisionLanguageModel: Sendable {
         } catch let error as TokenizationError {
             throw ModelError(.configuration, at: "tokenizer.json", error.description)
         }
+        let settings = try FolderSettings(in: directory)
+        self.numberFormat = .choose(asked: numberFormat, folder: settings.numberFormat, checkpoint: checkpoint)
         let chameleon = try ChameleonFamily.read(
-            reader, checkpoint: checkpoint, tokenizer: tokenizer, directory: directory)
+            reader, checkpoint: checkpoint, tokenizer: tokenizer, directory: directory, format: self.numberFormat)
         (decoder, parts) = (chameleon.decoder, chameleon.family)
-        presets = try PromptPreset.presets(of: parts.presets, in: directory)
+        presets = settings.presets(over: parts.presets)
         stopTokenIDs = parts.stopTokenIDs
         imageTokenIDs = parts.imageTokenIDs
         placeholder = parts.placeholder

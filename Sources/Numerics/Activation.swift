@@ -1,3 +1,5 @@
+import CKernels
+
 extension Matrix {
     /// `silu(self) · up`, element by element, where silu(x) = x · sigmoid(x): the gate of a Llama feed-forward block.
     ///
@@ -9,8 +11,7 @@ extension Matrix {
             up.elements.withUnsafeBufferPointer { up in
                 // Equal shapes: both buffers hold `count` elements.
                 guard let gate = gate.baseAddress, let up = up.baseAddress else { return }
-                gate.mapLanes(count) { $0 * logistic($0) }
-                for index in 0..<count { gate[index] *= up[index] }
+                ckernels_swiglu(Kernels.level, count, gate, up)
             }
         }
     }

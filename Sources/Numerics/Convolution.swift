@@ -1,13 +1,8 @@
-// A convolution as matrix products, in bounded memory.
+// A convolution by oneDNN, in bounded memory.
 //
-// The classical im2col writes every input pixel k² times. Here only the columns are unrolled: row y of the input
-// becomes, for each output column x, the k pixels that the kernel covers there, k·C elements in a run (which they
-// already are in a channels-last row, so the unrolling is one copy a pixel). Kernel row ky then needs, for output
-// rows r, the unrolled input rows r·stride + ky: with the rows of each residue modulo the stride kept together,
-// these are consecutive, and the convolution is k products of [pixels, k·C] by [k·C, out] added up.
-//
-// Unrolled rows are made tile by tile: `tileElements` bounds the buffer. Where the input is first normalised and
-// swished, that happens on the row being unrolled, so no normalised copy of the map ever exists.
+// The library takes channels-last maps as they are, and reads nothing but the rows that it is given: so a map is
+// convolved tile by tile, and where it is first normalised and swished, that happens to the rows of a tile. No
+// normalised copy of a whole map ever exists, nor does any unfolded one.
 
 /// A two-dimensional convolution with bias over a ``FeatureMap``.
 package struct Convolution: Sendable {
@@ -31,11 +26,10 @@ package struct Convolution: Sendable {
     package let stride: Int
     package let padding: Padding
     private let bias: [Float]
-    /// For each kernel row a matrix `[outputs, kernel * inputs]`, whose inner index is (kernel column, input channel).
-    private let rows: [Matrix]
+    private let weights: ConvolutionWeights
 
-    /// 4 Mi floats: 16 MB, a few rows of the largest map.
-    private static let tileElements = 4 << 20
+    /// 2 Mi floats: 8 MB, a few rows of the largest map.
+    private static let tileElements = 2 << 20
 
     /// - Parameters:
     ///   - weight: `[outputs, inputs, kernel, kernel]`, as checkpoints store it.
@@ -51,18 +45,7 @@ package struct Convolution: Sendable {
         self.stride = stride
         self.padding = padding
         self.bias = bias
-        rows = (0..<kernel).map { ky in
-            var row = Matrix(rows: outputs, columns: kernel * inputs)
-            for output in 0..<outputs {
-                for input in 0..<inputs {
-                    for kx in 0..<kernel {
-                        row.elements[(output * kernel + kx) * inputs + input] =
-                            weight[((output * inputs + input) * kernel + ky) * kernel + kx]
-                    }
-                }
-            }
-            return row
-        }
+        weights = ConvolutionWeights(weight, inputs: inputs, outputs: outputs, kernel: kernel, stride: stride)
     }
 
     /// The convolution of `input`, as a new map.
@@ -70,106 +53,81 @@ package struct Convolution: Sendable {
     /// - Parameter affine: applied to the input first, with swish after it, where given.
     package func callAsFunction(_ input: FeatureMap, normalizing affine: ChannelAffine? = nil) -> FeatureMap {
         let (height, width) = outputSize(input)
-        var output = FeatureMap(
-            height: height, width: width, states: Matrix(rows: height * width, columns: outputs))
-        add(input, normalizing: affine, to: &output)
-        return output
+        // Every element is written: the tiles cover all rows.
+        let elements = [Float](unsafeUninitializedCapacity: height * width * outputs) { buffer, count in
+            count = height * width * outputs
+            if let start = buffer.baseAddress { convolve(input, affine, into: start, adds: false) }
+        }
+        return FeatureMap(
+            height: height, width: width, states: Matrix(rows: height * width, columns: outputs, elements: elements))
     }
 
     /// `output += convolution(input)`: a residual block's last step, without a map of its own.
     package func add(_ input: FeatureMap, normalizing affine: ChannelAffine? = nil, to output: inout FeatureMap) {
         let (height, width) = outputSize(input)
-        precondition(input.channels == inputs && output.channels == outputs, "channels differ")
+        precondition(output.channels == outputs, "channels differ")
         precondition(output.height == height && output.width == width, "the output has another size")
-        let columns = kernel * inputs
-        let runLength = width * columns
-        let tileRows = max(1, min(height, (Self.tileElements / runLength - kernel) / stride + 1))
-        let phaseRows = ((tileRows - 1) * stride + kernel + stride - 1) / stride
-        var unrolled = [Float](repeating: 0, count: phaseRows * stride * runLength)
-        var padded = [Float](repeating: 0, count: (input.width + padding.leading + padding.trailing) * inputs)
-        for first in Swift.stride(from: 0, to: height, by: tileRows) {
-            let count = min(tileRows, height - first)
-            for offset in 0..<(count - 1) * stride + kernel {
-                let slot = offset % stride * phaseRows + offset / stride
-                unroll(
-                    input, row: first * stride + offset - padding.leading, affine: affine, padded: &padded,
-                    into: &unrolled, at: slot * runLength, columns: width)
-            }
-            multiply(
-                unrolled, phaseLength: phaseRows * runLength, runLength: runLength, pixels: count * width,
-                into: &output, from: first * width)
+        output.states.elements.withUnsafeMutableBufferPointer { buffer in
+            if let start = buffer.baseAddress { convolve(input, affine, into: start, adds: true) }
         }
     }
 
     private func outputSize(_ input: FeatureMap) -> (height: Int, width: Int) {
+        precondition(input.channels == inputs, "channels differ")
         let grown = padding.leading + padding.trailing - kernel
         precondition(input.height + grown >= 0 && input.width + grown >= 0, "the map is smaller than the kernel")
         return ((input.height + grown) / stride + 1, (input.width + grown) / stride + 1)
     }
 
-    /// Writes the unrolled input row `row` (zeros outside the picture) to `unrolled[start...]`.
-    ///
-    /// `padded` is scratch for one row; its borders are zero and stay so.
-    private func unroll(
-        _ input: FeatureMap, row: Int, affine: ChannelAffine?, padded: inout [Float], into unrolled: inout [Float],
-        at start: Int, columns: Int
+    /// The convolution into `output`, which has room for the output's size.
+    private func convolve(
+        _ input: FeatureMap, _ affine: ChannelAffine?, into output: UnsafeMutablePointer<Float>, adds: Bool
     ) {
-        let run = kernel * inputs
-        precondition(start >= 0 && start + columns * run <= unrolled.count, "outside the tile")
-        precondition(((columns - 1) * stride + kernel) * inputs <= padded.count, "outside the row")
-        unrolled.withUnsafeMutableBufferPointer { unrolled in
-            padded.withUnsafeMutableBufferPointer { padded in
-                input.states.elements.withUnsafeBufferPointer { states in
-                    // The preconditions bound every copy below; a picture row is width * inputs elements, and
-                    // `padded` has `leading` more pixels before it and `trailing` after.
-                    guard let out = unrolled.baseAddress, let line = padded.baseAddress, let all = states.baseAddress
-                    else { return }
-                    guard row >= 0 && row < input.height else {
-                        (out + start).update(repeating: 0, count: columns * run)
-                        return
-                    }
-                    let length = input.width * inputs
-                    let inner = line + padding.leading * inputs
-                    inner.update(from: all + row * length, count: length)
-                    affine?.apply(inner, pixels: input.width, channels: inputs, swish: true)
-                    for column in 0..<columns {
-                        (out + start + column * run).update(from: line + column * stride * inputs, count: run)
-                    }
+        let (height, width) = outputSize(input)
+        let run = input.width * inputs
+        let isWhole = kernel == 1 && stride == 1 && affine == nil
+        let tileRows = isWhole ? height : max(1, min(height, (Self.tileElements / run - kernel) / stride + 1))
+        var tile = [Float](repeating: 0, count: isWhole ? 0 : ((tileRows - 1) * stride + kernel) * run)
+        for first in Swift.stride(from: 0, to: height, by: tileRows) {
+            let count = min(tileRows, height - first)
+            let inputRows = (count - 1) * stride + kernel
+            let primitive = ConvolutionPrimitive.cached(
+                .init(
+                    inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, leading: padding.leading,
+                    trailing: padding.trailing, inputRows: inputRows, inputColumns: input.width, adds: adds),
+                weight: weights.layout)
+            if !isWhole { fill(&tile, rows: inputRows, of: input, from: first * stride - padding.leading, affine) }
+            (isWhole ? input.states.elements : tile).withUnsafeBufferPointer { states in
+                bias.withUnsafeBufferPointer { bias in
+                    // `inputRows` rows of input, and `count` rows of output from `first` on, which the output has.
+                    guard let states = states.baseAddress, let bias = bias.baseAddress else { return }
+                    primitive.run(
+                        states, weight: UnsafeRawPointer(weights.start), bias: bias,
+                        into: output + first * width * outputs)
                 }
             }
         }
     }
 
-    /// Adds the bias and the kernel rows' products to `pixels` output pixels from `first` on.
-    private func multiply(
-        _ unrolled: [Float], phaseLength: Int, runLength: Int, pixels: Int, into output: inout FeatureMap,
-        from first: Int
+    /// Puts rows of the input into the tile, normalised and swished where asked for; rows outside the picture are zero.
+    private func fill(
+        _ tile: inout [Float], rows: Int, of input: FeatureMap, from first: Int, _ affine: ChannelAffine?
     ) {
-        let inner = kernel * inputs
-        precondition((first + pixels) * outputs <= output.states.elements.count, "outside the output")
-        output.states.elements.withUnsafeMutableBufferPointer { output in
-            unrolled.withUnsafeBufferPointer { unrolled in
-                // `pixels` rows of `outputs` elements, inside the output by the precondition.
-                guard let out = output.baseAddress.map({ $0 + first * outputs }), let tile = unrolled.baseAddress
-                else { return }
-                bias.withUnsafeBufferPointer { bias in
-                    for pixel in 0..<pixels {
-                        let target = out + pixel * outputs
-                        for channel in 0..<outputs { target[channel] += bias[channel] }
-                    }
-                }
-                for (ky, weights) in rows.enumerated() {
-                    // Rows r·stride + ky for r = 0, 1, …: consecutive in phase ky % stride from ky / stride on; the
-                    // tile was filled for all of them.
-                    let start = ky % stride * phaseLength + ky / stride * runLength
-                    precondition(start + pixels * inner <= unrolled.count, "outside the tile")
-                    weights.elements.withUnsafeBufferPointer { weights in
-                        guard let weights = weights.baseAddress else { return }
-                        OpenBLAS.multiply(
-                            .init(start: tile + start, stride: inner), .init(start: weights, stride: inner),
-                            transposed: true, into: out, resultStride: outputs, rows: pixels, columns: outputs,
-                            inner: inner, keep: 1)
-                    }
+        let run = input.width * inputs
+        precondition(rows * run <= tile.count, "outside the tile")
+        tile.withUnsafeMutableBufferPointer { tile in
+            input.states.elements.withUnsafeBufferPointer { states in
+                // Rows 0..<height of the input, `run` elements each, into rows 0..<rows of the tile.
+                guard let tile = tile.baseAddress, let states = states.baseAddress else { return }
+                let inside = max(0, -first)..<max(max(0, -first), min(rows, input.height - first))
+                tile.update(repeating: 0, count: inside.lowerBound * run)
+                (tile + inside.upperBound * run).update(repeating: 0, count: (rows - inside.upperBound) * run)
+                guard !inside.isEmpty else { return }
+                let (source, target) = (states + (first + inside.lowerBound) * run, tile + inside.lowerBound * run)
+                if let affine {
+                    affine.apply(source, pixels: inside.count * input.width, swish: true, into: target)
+                } else {
+                    target.update(from: source, count: inside.count * run)
                 }
             }
         }

@@ -1,3 +1,5 @@
+import CKernels
+
 /// Group norm over a feature map (Wu and He 2018): mean and population variance over the pixels and the
 /// channels of a group, then a factor and an offset for every channel.
 package struct GroupNorm: Sendable {
@@ -46,31 +48,24 @@ package struct GroupNorm: Sendable {
 
     /// The sum over all pixels of `x - centre`, squared or not, by channel.
     private static func totals(of map: FeatureMap, around centres: [Float], squared: Bool) -> [Double] {
-        let channels = map.channels
-        var totals = [Double](repeating: 0, count: channels)
-        var partial = [Float](repeating: 0, count: channels)
+        let (channels, width) = (map.channels, map.width)
+        // A picture row each in single precision, the rows in double and in their order.
+        var rows = [Float](repeating: 0, count: map.height * channels)
         map.states.elements.withUnsafeBufferPointer { states in
-            guard let start = states.baseAddress else { return }
-            for y in 0..<map.height {
-                for channel in 0..<channels { partial[channel] = 0 }
-                partial.withUnsafeMutableBufferPointer { partial in
-                    centres.withUnsafeBufferPointer { centres in
-                        for x in 0..<map.width {
-                            // Pixel (y, x) is `channels` elements of the map, which holds height * width of them.
-                            let pixel = start + (y * map.width + x) * channels
-                            if squared {
-                                for channel in 0..<channels {
-                                    let distance = pixel[channel] - centres[channel]
-                                    partial[channel] += distance * distance
-                                }
-                            } else {
-                                for channel in 0..<channels { partial[channel] += pixel[channel] }
-                            }
-                        }
-                    }
+            centres.withUnsafeBufferPointer { centres in
+                rows.withUnsafeMutableBufferPointer { rows in
+                    // height rows of width pixels of `channels` elements; one row of sums for each.
+                    guard let states = states.baseAddress, let centres = centres.baseAddress,
+                        let rows = rows.baseAddress
+                    else { return }
+                    ckernels_channel_sums(
+                        Kernels.level, map.height, width, channels, states, centres, squared ? 1 : 0, rows)
                 }
-                for channel in 0..<channels { totals[channel] += Double(partial[channel]) }
             }
+        }
+        var totals = [Double](repeating: 0, count: channels)
+        for y in 0..<map.height {
+            for channel in 0..<channels { totals[channel] += Double(rows[y * channels + channel]) }
         }
         return totals
     }
@@ -83,28 +78,24 @@ package struct ChannelAffine: Sendable {
 
     /// The map applied to every pixel.
     package func applied(to map: FeatureMap) -> FeatureMap {
-        var result = map
-        let channels = map.channels
-        result.states.elements.withUnsafeMutableBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return }
-            // The buffer is the map's: height * width pixels of `channels` elements.
-            apply(start, pixels: map.height * map.width, channels: channels, swish: false)
-        }
-        return result
-    }
-
-    /// The map, and swish (x · sigmoid(x)) after it where asked for, in place on `pixels` pixels at `start`, whose
-    /// `channels` elements each the caller guarantees to exist.
-    func apply(_ start: UnsafeMutablePointer<Float>, pixels: Int, channels: Int, swish: Bool) {
-        precondition(scale.count == channels && shift.count == channels, "one factor a channel")
-        scale.withUnsafeBufferPointer { scale in
-            shift.withUnsafeBufferPointer { shift in
-                for pixel in 0..<pixels {
-                    let x = start + pixel * channels
-                    for channel in 0..<channels { x[channel] = x[channel] * scale[channel] + shift[channel] }
-                }
+        let (pixels, channels) = (map.states.rows, map.channels)
+        let elements = [Float](unsafeUninitializedCapacity: pixels * channels) { result, count in
+            count = pixels * channels
+            map.states.elements.withUnsafeBufferPointer { states in
+                // Both hold every pixel's channels.
+                guard let states = states.baseAddress, let result = result.baseAddress else { return }
+                apply(states, pixels: pixels, swish: false, into: result)
             }
         }
-        if swish { start.mapLanes(pixels * channels) { $0 * logistic($0) } }
+        return FeatureMap(
+            height: map.height, width: map.width, states: Matrix(rows: pixels, columns: channels, elements: elements))
+    }
+
+    /// The map, and swish (x · sigmoid(x)) after it where asked for, of `pixels` pixels, whose channels (as many as there
+    /// are factors) the caller guarantees to exist on both sides.
+    func apply(
+        _ states: UnsafePointer<Float>, pixels: Int, swish: Bool, into result: UnsafeMutablePointer<Float>
+    ) {
+        ckernels_affine(Kernels.level, pixels, scale.count, states, scale, shift, swish ? 1 : 0, result)
     }
 }

@@ -1,8 +1,11 @@
+import CKernels
+
 /// How the rows of a product are computed.
 package enum ProductRows: Sendable {
     /// All in one product: the fastest. A row's low bits may depend on how many rows there are.
     case together
-    /// In tiles of ``OpenBLAS/tileRows``, the last one filled up: a row's bits depend on that row alone.
+    /// In tiles of ``OpenBLAS/tileRows``, the last one filled up, or by the kernel of our own whose sums have one order: a
+    /// row's bits depend on that row alone.
     case tiled
 }
 
@@ -83,7 +86,8 @@ extension Matrix {
         left.elements.withUnsafeMutableBufferPointer { left in
             right.elements.withUnsafeBufferPointer { right in
                 // Both buffers hold `count` elements: equal shapes.
-                for index in 0..<count { left[index] += right[index] }
+                guard let left = left.baseAddress, let right = right.baseAddress else { return }
+                ckernels_add(Kernels.level, count, left, right)
             }
         }
     }

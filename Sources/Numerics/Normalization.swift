@@ -1,3 +1,5 @@
+import CKernels
+
 extension Matrix {
     /// Root-mean-square norm of every row: `x · rsqrt(mean(x²) + epsilon) · weight` (Zhang and Sennrich 2019).
     ///
@@ -5,21 +7,20 @@ extension Matrix {
     /// - Returns: `[rows, columns]`.
     package func rmsNormalized(weight: [Float], epsilon: Float) -> Matrix {
         precondition(weight.count == columns, "one weight a column")
-        var result = self
         let (rows, columns) = (rows, columns)
-        result.elements.withUnsafeMutableBufferPointer { buffer in
-            weight.withUnsafeBufferPointer { weight in
-                guard let start = buffer.baseAddress else { return }
-                for row in 0..<rows {
-                    // `columns` elements from here on, as many as there are weights.
-                    let x = start + row * columns
-                    let mean = sum(x, columns, fill: 0) { $0 * $0 } / Float(columns)
-                    let scale = 1 / (mean + epsilon).squareRoot()
-                    for column in 0..<columns { x[column] = x[column] * scale * weight[column] }
+        let elements = [Float](unsafeUninitializedCapacity: rows * columns) { result, count in
+            count = rows * columns
+            self.elements.withUnsafeBufferPointer { states in
+                weight.withUnsafeBufferPointer { weight in
+                    // rows * columns states and as many results, all of which are written; `columns` weights.
+                    guard let states = states.baseAddress, let weight = weight.baseAddress,
+                        let result = result.baseAddress
+                    else { return }
+                    ckernels_rms_norm(Kernels.level, rows, columns, states, weight, epsilon, result)
                 }
             }
         }
-        return result
+        return Matrix(rows: rows, columns: columns, elements: elements)
     }
 
     /// Layer norm over each block of `size` columns by itself, then a factor and an offset for every column.
@@ -29,37 +30,17 @@ extension Matrix {
     package mutating func layerNormalizeHeads(size: Int, weight: [Float], bias: [Float], epsilon: Float) {
         precondition(size > 0 && columns % size == 0, "rows must divide into heads")
         precondition(weight.count == columns && bias.count == columns, "one weight and one bias a column")
-        let (rows, heads, columns) = (rows, columns / size, columns)
-        elements.withUnsafeMutableBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return }
-            for row in 0..<rows {
-                for head in 0..<heads {
-                    // Block `head` of row `row`: `size` elements, inside the row because heads * size == columns.
-                    let x = start + row * columns + head * size
-                    let mean = sum(x, size, fill: 0) { $0 } / Float(size)
-                    let variance = sum(x, size, fill: mean) { ($0 - mean) * ($0 - mean) } / Float(size)
-                    let scale = 1 / (variance + epsilon).squareRoot()
-                    for column in 0..<size {
-                        let parameter = head * size + column
-                        x[column] = (x[column] - mean) * scale * weight[parameter] + bias[parameter]
-                    }
+        let (rows, columns) = (rows, columns)
+        elements.withUnsafeMutableBufferPointer { states in
+            weight.withUnsafeBufferPointer { weight in
+                bias.withUnsafeBufferPointer { bias in
+                    // Shapes were checked: rows * columns states, `columns` weights and biases, whole heads.
+                    guard let states = states.baseAddress, let weight = weight.baseAddress,
+                        let bias = bias.baseAddress
+                    else { return }
+                    ckernels_head_norm(Kernels.level, rows, columns, size, states, weight, bias, epsilon)
                 }
             }
         }
     }
-}
-
-/// The sum of `term(x)` over the `count` elements at `start`, which the caller guarantees to exist, eight at a time.
-///
-/// - Parameter fill: a value whose term is 0, for the lanes after the last element.
-@inline(__always)
-func sum(_ start: UnsafeMutablePointer<Float>, _ count: Int, fill: Float, _ term: (Lanes) -> Lanes) -> Float {
-    var sums = Lanes(repeating: 0)
-    var index = 0
-    while index + 8 <= count {
-        sums += term(start.lanes(index))
-        index += 8
-    }
-    if index < count { sums += term(UnsafePointer(start).lanes(index, count: count - index, fill: fill)) }
-    return sums.sum()
 }

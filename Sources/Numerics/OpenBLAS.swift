@@ -39,7 +39,9 @@ package enum OpenBLAS {
     /// Lets a product of this size use as many threads as it is worth. The choice follows from the shape alone, so that the
     /// same product is always computed in the same way.
     private static func useThreads(work: Int) {
-        let wanted = work < threadedWork ? 1 : threads
+        // Read before anything is set: at first it is what the library began with.
+        let allowed = threads
+        let wanted = work < threadedWork ? 1 : allowed
         if Int(openblas_get_num_threads()) != wanted { openblas_set_num_threads(Int32(clamping: wanted)) }
     }
 

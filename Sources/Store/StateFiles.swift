@@ -19,12 +19,30 @@ struct StateFiles: Sendable {
         return stat(path(of: digest), &status) == 0 && Int(status.st_size) == bytes
     }
 
-    /// Puts the file under its name, durably; it may be there already.
+    /// Puts the files of states under their names, durably; those that are there stay as they are.
     ///
     /// - throws: ``StoreError/stateFile(path:reason:)``.
-    func write(_ state: NewState) throws(StoreError) {
+    func write(_ states: [NewState]) throws(StoreError) {
+        var isFolderChanged = false
+        for state in states where !has(state.digest, bytes: state.content.count) {
+            if !isFolderChanged { try makeFolder() }
+            try write(state)
+            isFolderChanged = true
+        }
+        // Once for all of them: until then none of them is relied on.
+        if isFolderChanged { try sync(folder) }
+    }
+
+    private func makeFolder() throws(StoreError) {
+        if mkdir(folder, 0o755) == 0 {
+            try sync(URL(filePath: folder).deletingLastPathComponent().path)
+        } else if errno != EEXIST {
+            throw .stateFile(path: folder, reason: Self.reason())
+        }
+    }
+
+    private func write(_ state: NewState) throws(StoreError) {
         let target = path(of: state.digest)
-        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw .stateFile(path: folder, reason: Self.reason()) }
         let temporary = "\(target).\(UUID().uuidString).partial"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .stateFile(path: temporary, reason: Self.reason()) }
@@ -36,9 +54,6 @@ struct StateFiles: Sendable {
             unlink(temporary)
             throw .stateFile(path: target, reason: reason)
         }
-        try sync(folder)
-        // The folder's own entry, once: it may be as new as the file.
-        try sync(URL(filePath: folder).deletingLastPathComponent().path)
     }
 
     private static func write(_ content: [UInt8], to descriptor: Int32) -> Bool {

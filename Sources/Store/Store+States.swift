@@ -6,6 +6,7 @@ extension Store {
     /// - throws: ``StoreError/stateFile(path:reason:)`` where its file cannot be written.
     package func insert(_ state: NewState) async throws -> StateRecord {
         try requireWritable()
+        // Before the transaction: whoever waits for the writer need not wait for the disk.
         try stateFiles.write([state])
         let moment = clock()
         let files = stateFiles
@@ -94,11 +95,9 @@ extension Store {
 
     /// Inserts the rows of states whose files have been written.
     static func insert(_ states: [NewState], files: StateFiles, at moment: Timestamp, _ database: Database) throws {
-        for state in states {
-            // A deletion may have come between the file and this transaction.
-            if !files.has(state.digest, bytes: state.content.count) { try files.write(state) }
-            try state.insert(database, at: moment)
-        }
+        // The files are there, unless a deletion came between them and this transaction.
+        try files.write(states)
+        for state in states { try state.insert(database, at: moment) }
     }
 
     /// - throws: ``StoreError/unknownState(_:)`` for the first that is not there.
@@ -108,13 +107,5 @@ extension Store {
                 database, sql: "SELECT 1 FROM states WHERE digest = ?", arguments: [digest])
             guard known == true else { throw StoreError.unknownState(digest) }
         }
-    }
-}
-
-extension StateFiles {
-    /// Writes the files that are not there, before the transaction that inserts their rows: the writer's connection is
-    /// not kept waiting for the disk.
-    func write(_ states: [NewState]) throws(StoreError) {
-        for state in states where !has(state.digest, bytes: state.content.count) { try write(state) }
     }
 }

@@ -115,7 +115,7 @@ package final class JSONFields {
     /// Whether `name` differs from `word` by one letter too many, too few or wrong, or by the order of two.
     private static func isMisspelling(_ name: String, of word: String) -> Bool {
         let (a, b) = (Array(name.utf8), Array(word.utf8))
-        guard min(a.count, b.count) >= 4, abs(a.count - b.count) <= 1, a != b else { return false }
+        guard min(a.count, b.count) >= 3, abs(a.count - b.count) <= 1, a != b else { return false }
         let head = zip(a, b).prefix { $0 == $1 }.count
         let tail = zip(a.dropFirst(head).reversed(), b.dropFirst(head).reversed()).prefix { $0 == $1 }.count
         let (restA, restB) = (a.dropFirst(head).dropLast(tail), b.dropFirst(head).dropLast(tail))

@@ -12,8 +12,8 @@ import Testing
         #expect(first.status == 200, "\(first.text)")
         #expect(
             first.json.objectValue?.names == [
-                "id", "object", "model", "image", "prompt", "caption", "tokens", "finish_reason", "usage", "receipt",
-                "seconds", "provenance",
+                "id", "object", "model", "image", "prompt", "caption", "tokens", "finish_reason", "usage", "captures",
+                "attention", "logit_lens", "receipt", "seconds", "provenance",
             ])
         #expect(first.json["object"] == "caption")
         #expect(first.json["model"] == "gate", "the default")
@@ -81,6 +81,72 @@ import Testing
         let plan = try await laboratory.post("/v1/captions", ["images": [image], "dry_run": true])
         #expect(plan.status == 200)
         #expect(plan.json["object"] == "plan")
+    }
+
+    @Test("a chat message is spelt out in the model's chat form, in every request form")
+    func chat() async throws {
+        let laboratory = try await Laboratory()
+        let file = try Laboratory.file("image_a.png")
+        let form = ImageRouteTests.form(["image": file, "chat": Array("<image>Hi".utf8), "max_tokens": Array("2".utf8)])
+        for answer in [
+            try await laboratory.post(
+                "/v1/captions",
+                ["image": .string(dataURL(file)), "prompt": ["chat": "<image>Hi"], "max_tokens": 2]),
+            try await laboratory.post(
+                "/v1/captions?chat=%3Cimage%3EHi&max_tokens=2", file, type: "image/png"),
+            try await laboratory.post("/v1/captions", form.content, type: form.type),
+        ] {
+            #expect(answer.status == 200, "\(answer.text)")
+            #expect(answer.json["prompt"]?["chat"] == "<image>Hi")
+            #expect(answer.json["prompt"]?["text"] == "<image>Hi<reserved08706>")
+            #expect(answer.json["prompt"]?["tokens"] == 22)
+        }
+        let both = try await laboratory.post(
+            "/v1/captions?chat=%3Cimage%3EHi&preset=caption", file, type: "image/png")
+        #expect(both.status == 422 && both.field == "prompt", "\(both.text)")
+        let question = try await laboratory.post("/v1/captions?chat=%3Cimage%3EHi&question=x", file, type: "image/png")
+        #expect(question.status == 422 && question.detail.contains("chat"), "\(question.text)")
+        let blind = try await laboratory.post("/v1/captions?chat=Hi", file, type: "image/png")
+        #expect(blind.code == "image_count_mismatch")
+    }
+
+    @Test("a caption job may have a prompt an input, each of its own kind")
+    func prompts() async throws {
+        let laboratory = try await Laboratory()
+        let (a, b) = (try await laboratory.picture(), try await laboratory.picture("image_b.png"))
+        let prompts: [JSONValue] = [
+            ["preset": "vqa", "question": "what is it?"], ["text": "<image>One"], ["chat": "<image>Two"],
+            ["preset": "caption"],
+        ]
+        let inputs = prompts.enumerated().map { index, prompt -> JSONValue in
+            ["id": .string("input \(index)"), "image": .string(index % 2 == 0 ? a : b), "prompt": prompt]
+        }
+        let job = try await laboratory.post(
+            "/v1/captions",
+            [
+                "inputs": .array(inputs + [["image": .string(a)]]), "prompt": ["text": "The rest: <image>"],
+                "max_tokens": 3,
+            ])
+        #expect(job.status == 202, "\(job.text)")
+        let id = try #require(job.json["id"]?.stringValue)
+        try await laboratory.working {
+            let ended = try await laboratory.get("/v1/jobs/\(id)", [.prefer: "wait=60"])
+            #expect(ended.json["status"] == "succeeded", "\(ended.text)")
+        }
+        let rows = try #require(try await laboratory.get("/v1/jobs/\(id)/results").json["data"]?.arrayValue)
+        #expect(rows.map { $0["input"] } == ["input 0", "input 1", "input 2", "input 3", "4"])
+        #expect(rows[0]["prompt"]?["text"]?.stringValue?.contains("what is it?") == true)
+        #expect(rows[2]["prompt"]?["text"] == "<image>Two<reserved08706>")
+        #expect(rows[4]["prompt"]?["text"] == "The rest: <image>")
+        for (row, prompt) in zip(rows, prompts) {
+            let alone = try await laboratory.post(
+                "/v1/captions", ["image": row["image"] ?? .null, "prompt": prompt, "max_tokens": 3])
+            #expect(alone.json["caption"] == row["caption"])
+            #expect(alone.json["prompt"] == row["prompt"])
+        }
+        let wrong = try await laboratory.post(
+            "/v1/captions", ["inputs": [["image": .string(a)], ["image": .string(b), "prompt": ["preset": "x"]]]])
+        #expect(wrong.field == "inputs[1].prompt.preset", "\(wrong.text)")
     }
 
     @Test("what is wrong with a query is said in the query's own words")

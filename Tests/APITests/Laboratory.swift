@@ -43,12 +43,12 @@ final class Laboratory: Sendable {
         return folder
     }
 
-    init(queueLimit: Int = 100) async throws {
+    init(queueLimit: Int = 100, engine: EngineThread = EngineThread()) async throws {
         folder = Self.temporaryFolder("store")
         let store = try Store(path: folder.appending(path: "narrowgate.sqlite").path)
         jobs = JobService(
             store: store, models: Self.models, queue: try await JobQueue(store: store, limit: queueLimit),
-            engine: EngineThread())
+            engine: engine)
         routes = Routes(jobs: jobs, closing: closing)
     }
 

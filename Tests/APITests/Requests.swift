@@ -3,6 +3,7 @@ import HTTPTypes
 
 extension HTTPField.Name {
     // Tokens, spelled here, so that the initializers cannot fail.
+    static let link = Self("Link")!
     static let prefer = Self("Prefer")!
     static let preferenceApplied = Self("Preference-Applied")!
     static let lastEventID = Self("Last-Event-ID")!

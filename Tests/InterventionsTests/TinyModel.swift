@@ -30,17 +30,21 @@ struct TinyModel {
     func prompt(of context: PromptContext) -> Prompt { context == otherContext ? otherPrompt : prompt }
 
     /// What a run under `set` gives; patches without a source take the other picture's states.
+    @discardableResult
     func run(
-        _ set: InterventionSet, tokens: Int? = nil, source: PromptContext? = nil, on base: PromptContext? = nil
+        _ set: InterventionSet, tokens: Int? = nil, source: PromptContext? = nil, on base: PromptContext? = nil,
+        states: [String: StateTensor] = [:], measuring measurements: Measurements = Measurements()
     ) throws -> RunOutcome {
         let base = base ?? context
-        let prepared = try InterventionPreparation(
-            model: model, seed: 0, variant: "v", generates: tokens != nil, defaultSource: source ?? otherContext
-        ).prepare(set, in: base, path: "")
+        let preparation = InterventionPreparation(
+            model: model, seed: 0, variant: "v", generates: tokens != nil, defaultSource: source ?? otherContext,
+            states: states.mapValues(\.description))
+        let prepared = try preparation.prepare(set, in: base, path: "")
         let run = ModelRun(model)
-        let sources = try SourceStates(for: [prepared], run: run) { prompt(of: $0) }
+        let sources = try SourceStates(for: [prepared], run: run, states: states) { prompt(of: $0) }
         return try run.run(
             prompt(of: base), interventions: prepared.resolved, sourceStates: sources.states(for: prepared),
-            generation: tokens.map { GenerationOptions(maximumTokens: $0, ignoresStopTokens: true) })
+            generation: tokens.map { GenerationOptions(maximumTokens: $0, ignoresStopTokens: true) },
+            measuring: try preparation.prepare(measurements, in: base, path: "measure"))
     }
 }

@@ -1,6 +1,8 @@
+import Checkpoints
 import Foundation
 import Interventions
 import Jobs
+import Models
 import Store
 import StrictJSON
 import Testing
@@ -52,6 +54,27 @@ struct ServiceFixture {
         let specification = try JobSpecification(kind, members, defaultModel: Self.model)
         try members.finish()
         return try await service.plan(specification)
+    }
+
+    /// Makes a state as `POST /v1/states` does.
+    func state(_ request: JSONValue) async throws -> StateRecord {
+        let members = try JSONField(request).object()
+        return try await service.makeState(try StateRequest(members, defaultModel: Self.model))
+    }
+
+    /// Stores an array as an uploaded `.npy` file is.
+    func upload(_ elements: [Float], shape: [Int], site: Site? = nil, layers: [Int]? = nil) async throws -> StateRecord
+    {
+        var upload = StateUpload()
+        upload.site = site
+        upload.layers = layers
+        let file = try NPYFile(shape: shape, elements: elements)
+        return try await store.insert(try upload.state(in: file.bytes, called: "the file"))
+    }
+
+    /// The numbers of a stored state.
+    func elements(_ digest: String) async throws -> [Float] {
+        try #require(try await store.stateTensor(digest)).state.elements
     }
 
     /// Submits a job, waits for its end, and returns it with its rows.

@@ -37,7 +37,10 @@ struct SpecificationTests {
     func defaults() throws {
         let knockout = try read(.knockout, ["images": ["sha256:a"], "variants": ["eoi"]])
         #expect(
-            knockout.json["measure"] == ["next_token": true, "caption": true, "max_tokens": 60, "top": 5])
+            knockout.json["measure"] == [
+                "next_token": true, "caption": true, "max_tokens": 60, "top": 5, "captures": [], "attention": [],
+                "logit_lens": [],
+            ])
         #expect(knockout.json["model"] == "gate")
         #expect(knockout.json["reuse"] == "on")
         let patch = try read(.patch, ["pairs": [["base": "sha256:a", "source": "sha256:b"]]])

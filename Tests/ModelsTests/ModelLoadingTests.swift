@@ -166,7 +166,7 @@ import Testing
         #expect(texts["caption"] == "<image>This is" && texts["probe"] == "<image>A")
         #expect(texts["caption.paper"] == "<image>Provide a one-sentence caption for the provided image.")
         try scratch.write("narrowgate.json", ["presets": ["caption": ["txt": "x"]]])
-        expectRefusal(scratch, naming: "narrowgate.json", "presets.caption.text")
+        expectRefusal(scratch, naming: "narrowgate.json", "presets.caption.txt", "text")
     }
 
     @Test("the catalogue finds folders by name without loading them, and a broken one does not hide the others")

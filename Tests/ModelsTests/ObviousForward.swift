@@ -29,7 +29,7 @@ struct ObviousForward {
         return zip(x, added).map { zip($0, $1).map(+) }
     }
 
-    private func product(_ weight: Matrix, _ x: [Double]) -> [Double] {
+    private func product(_ weight: LinearWeight, _ x: [Double]) -> [Double] {
         (0..<weight.rows).map { row in zip(weight.row(row), x).reduce(0) { $0 + Double($1.0) * $1.1 } }
     }
 
@@ -45,7 +45,7 @@ struct ObviousForward {
 
     private func attention(_ x: Rows, _ layer: DecoderWeights.Layer) -> Rows {
         let size = configuration.headSize
-        func heads(_ weight: Matrix, _ norm: DecoderWeights.HeadNorm?, rotated: Bool) -> [Rows] {
+        func heads(_ weight: LinearWeight, _ norm: DecoderWeights.HeadNorm?, rotated: Bool) -> [Rows] {
             x.enumerated().map { position, row in
                 let all = product(weight, row)
                 return (0..<all.count / size).map { head in

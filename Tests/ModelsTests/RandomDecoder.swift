@@ -23,17 +23,17 @@ struct RandomDecoder {
             DecoderWeights.Layer(
                 attentionNorm: random.list(shape.hidden, 0.2, around: 1),
                 feedForwardNorm: random.list(shape.hidden, 0.2, around: 1),
-                query: random.matrix(shape.queryWidth, shape.hidden), key: random.matrix(shape.kvWidth, shape.hidden),
-                value: random.matrix(shape.kvWidth, shape.hidden),
-                output: random.matrix(shape.hidden, shape.queryWidth),
+                query: random.weight(shape.queryWidth, shape.hidden), key: random.weight(shape.kvWidth, shape.hidden),
+                value: random.weight(shape.kvWidth, shape.hidden),
+                output: random.weight(shape.hidden, shape.queryWidth),
                 queryNorm: norm(shape.heads), keyNorm: norm(shape.kvHeads),
-                gate: random.matrix(shape.intermediate, shape.hidden),
-                up: random.matrix(shape.intermediate, shape.hidden),
-                down: random.matrix(shape.hidden, shape.intermediate))
+                gate: random.weight(shape.intermediate, shape.hidden),
+                up: random.weight(shape.intermediate, shape.hidden),
+                down: random.weight(shape.hidden, shape.intermediate))
         }
         weights = DecoderWeights(
-            embedding: random.matrix(shape.vocabulary, shape.hidden, 1), layers: layers,
-            finalNorm: random.list(shape.hidden, 0.2, around: 1), head: random.matrix(shape.vocabulary, shape.hidden, 1)
+            embedding: random.weight(shape.vocabulary, shape.hidden, 1), layers: layers,
+            finalNorm: random.list(shape.hidden, 0.2, around: 1), head: random.weight(shape.vocabulary, shape.hidden, 1)
         )
     }
 
@@ -53,6 +53,10 @@ struct RandomFloats {
 
     mutating func list(_ count: Int, _ width: Float, around centre: Float = 0) -> [Float] {
         (0..<count).map { _ in next() * width + centre }
+    }
+
+    mutating func weight(_ rows: Int, _ columns: Int, _ width: Float? = nil) -> LinearWeight {
+        .float32(matrix(rows, columns, width))
     }
 
     mutating func matrix(_ rows: Int, _ columns: Int, _ width: Float? = nil) -> Matrix {

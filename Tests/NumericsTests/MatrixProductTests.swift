@@ -98,11 +98,77 @@ import Testing
         }
     }
 
+    @Test(
+        "attention as a whole is scores, softmax and mixed values of every head, for few rows and many",
+        arguments: [1, 8, 9, 30])
+    func wholeAttention(rows: Int) {
+        for (heads, kvHeads, headSize) in [(4, 2, 6), (2, 2, 32), (1, 1, 100)] {
+            let shape = AttentionProduct(heads: heads, kvHeads: kvHeads, headSize: headSize)
+            let (before, cut) = (7, 3)
+            let total = before + rows
+            let width = kvHeads * headSize
+            let queries = Numbers.matrix(rows + 2, heads * headSize, seed: 51)
+            let (keys, values) = (Numbers.list(total * width, seed: 52), Numbers.list(total * width, seed: 53))
+            func segments(_ elements: [Float]) -> [AttentionProduct.Segment] {
+                [
+                    .init(elements: elements, count: cut),
+                    .init(elements: Array(elements[(cut * width)...]), count: total - cut, column: cut),
+                ]
+            }
+            var expected = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
+            var weights = Matrix(rows: rows, columns: total)
+            for head in 0..<heads {
+                for segment in segments(keys) {
+                    shape.scores(head: head, queries: queries, rows: 1..<rows + 1, keys: segment, into: &weights)
+                }
+                weights.softmaxRows(firstVisible: before + 1)
+                for segment in segments(values) {
+                    shape.mix(head: head, weights: weights, values: segment, into: &expected, rows: 1..<rows + 1)
+                }
+            }
+            var result = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
+            let sequence = AttentionProduct.Sequence(
+                rows: 1..<rows + 1, firstVisible: before + 1, keys: segments(keys), values: segments(values))
+            shape.mix(queries: queries, [sequence], into: &result)
+            for (x, y) in zip(result.elements, expected.elements) { #expect(abs(x - y) < 2e-6) }
+        }
+    }
+
+    @Test("sequences that share keys get the bits that each gets alone")
+    func sharedKeys() {
+        let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 40)
+        let base = (keys: Numbers.list(300 * 80, seed: 54), values: Numbers.list(300 * 80, seed: 55))
+        let queries = Numbers.matrix(60, 160, seed: 56)
+        var sequences: [AttentionProduct.Sequence] = []
+        var first = 0
+        // Few rows and many, more and less of the base, own keys and none.
+        for (rows, shared, own) in [(1, 300, 1), (20, 280, 20), (3, 150, 9), (9, 300, 0), (8, 200, 8), (12, 1, 70)] {
+            func segments(_ elements: [Float], seed: UInt64) -> [AttentionProduct.Segment] {
+                let base = AttentionProduct.Segment(elements: elements, count: shared)
+                let mine = Numbers.list(own * 80, seed: seed + UInt64(first))
+                return own > 0 ? [base, .init(elements: mine, count: own, column: shared)] : [base]
+            }
+            sequences.append(
+                .init(
+                    rows: first..<first + rows, firstVisible: shared + own - rows + 1,
+                    keys: segments(base.keys, seed: 57), values: segments(base.values, seed: 58)))
+            first += rows
+        }
+        var together = Matrix(rows: 60, columns: 160)
+        shape.mix(queries: queries, sequences, into: &together)
+        var alone = Matrix(rows: 60, columns: 160)
+        for sequence in sequences { shape.mix(queries: queries, [sequence], into: &alone) }
+        #expect(together == alone)
+        #expect(together.rows(0..<first).elements.allSatisfy { $0 != 0 && abs($0) < 1 })
+    }
+
     @Test("the library says which version and kernels it is, and takes a number of threads")
     func library() {
         #expect(OpenBLAS.version.first?.isNumber == true)
         #expect(!OpenBLAS.kernel.isEmpty)
-        #expect(OpenBLAS.threads >= 1)
+        // A small product before must not have cut it down.
+        _ = Numbers.matrix(2, 2, seed: 1).multiplied(by: Numbers.matrix(2, 2, seed: 2))
+        #expect(OpenBLAS.threads == Kernels.threads)
     }
 }
 

@@ -145,6 +145,18 @@ import Testing
         await #expect(throws: StoreError.unknownJob(identifier(9))) { try await store.requestCancel(identifier(9)) }
     }
 
+    @Test("a job that was begun and that nobody runs any more is cancelled at once")
+    func cancelAbandoned() async throws {
+        for number in 1...2 { _ = try await store.submit(submission(number), limit: 10) }
+        let released = try #require(try await store.claim(owner: "a", for: .seconds(30)))
+        try await store.release(released.lease)
+        let ended = try await store.requestCancel(identifier(1))
+        #expect(ended.status == .cancelled)
+        #expect(ended.endedAt == clock.now)
+        #expect(try await store.events(of: identifier(1)).elements.last?.status == .cancelled)
+        #expect(try await store.claim(owner: "b", for: .seconds(30))?.job.id == identifier(2))
+    }
+
     @Test("a job whose worker died while it was being cancelled is handed out to be ended")
     func cancelThenCrash() async throws {
         _ = try await store.submit(submission(1), limit: 10)

@@ -38,6 +38,24 @@ import Testing
         _ = try Store(path: folder.database)
     }
 
+    @Test("a server leaves its address for other processes; the lock of the next writer has none")
+    func address() throws {
+        #expect(DatabaseWriter(database: folder.database) == nil)
+        do {
+            let store = try Store(path: folder.database)
+            #expect(DatabaseWriter(database: folder.database)?.address == nil)
+            store.announce(address: "http://127.0.0.1:8080")
+            let writer = try #require(DatabaseWriter(database: folder.database))
+            #expect(writer.process == "process \(getpid())")
+            #expect(writer.address == "http://127.0.0.1:8080")
+            let error = StoreError.inUse(path: folder.database, holder: "process \(getpid())")
+            #expect(throws: error) { try Store(path: folder.database) }
+        }
+        let store = try Store(path: folder.database)
+        #expect(DatabaseWriter(database: folder.database)?.address == nil)
+        withExtendedLifetime(store) {}
+    }
+
     @Test("the writer syncs fully, checks foreign keys and maps nothing; the file is in WAL mode and marked as ours")
     func settings() async throws {
         let store = try Store(path: folder.database)

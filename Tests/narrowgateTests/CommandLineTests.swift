@@ -19,6 +19,16 @@ import Testing
         #expect(answer["caption"]?.stringValue == "a small white cross")
     }
 
+    @Test("a chat message is spelt out in the model's form, with the picture first where none is placed")
+    func chat() async throws {
+        let scratch = try ScratchFolder("cli")
+        let chat = try await Narrowgate.run(["caption", Self.cross, "--chat", "what is this?", "--json"], in: scratch)
+        let prompt = try #require(try JSONParser.parse(chat.output)["prompt"], "\(chat.error)")
+        #expect(prompt["chat"] == "<image>what is this?")
+        #expect(prompt["text"] == "<image>what is this?<reserved08706>")
+        #expect(try await Narrowgate.run(["models", "gate"], in: scratch).output.contains("{message}<reserved08706>"))
+    }
+
     @Test("a caption under an intervention says what was cut")
     func interventions() async throws {
         let scratch = try ScratchFolder("cli")
@@ -101,6 +111,42 @@ import Testing
         #expect(shown.output.contains("accuracy by layer"))
     }
 
+    @Test("a request may name a state by its file, which is stored with the job; a dry run stores nothing")
+    func stateFiles() async throws {
+        let scratch = try ScratchFolder("cli")
+        try scratch.write(#"{"captures": [{"site": "resid_in", "positions": "eoi"}]}"#, to: "measure.json")
+        let trace = try await Narrowgate.run(
+            [
+                "trace", "--model", "gate", "--image", Self.square, "--prompt", "probe", "--only", "input_ids",
+                "--measure", scratch.path("measure.json"),
+                "--output", scratch.path("square.safetensors"),
+            ], in: scratch)
+        #expect(trace.status == 0, "\(trace.error)")
+        func request(_ source: String) -> String {
+            """
+            {"model": "gate", "images": ["\(Self.cross)"], "prompt": {"preset": "probe"}, "measure": {"caption": false},
+             "variants": [{"name": "x", "patches": [{"site": "resid_in", "layers": "each", "positions": "eoi",
+             "source": \(source)}]}]}
+            """
+        }
+        let state = request(#"{"state": "\#(scratch.path("square.safetensors"))#captures.0"}"#)
+        let dry = try await Narrowgate.run(["knockout", "--request", "-", "--dry-run"], in: scratch, input: state)
+        #expect(dry.status == 0, "\(dry.error)")
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("narrowgate.sqlite.states")))
+
+        let patched = try await Narrowgate.run(["knockout", "--request", "-", "--json"], in: scratch, input: state)
+        #expect(patched.status == 0, "\(patched.error)")
+        let picture = request(#"{"image": "\#(Self.square)"}"#)
+        let expected = try await Narrowgate.run(["knockout", "--request", "-", "--json"], in: scratch, input: picture)
+        let rows = try zip(patched.lines, expected.lines).map { (try JSONParser.parse($0), try JSONParser.parse($1)) }
+        #expect(rows.count == 7)
+        for (row, other) in rows { #expect(row["next_token"] == other["next_token"]) }
+        #expect(rows.contains { row, _ in (row["receipt"]?["effect"]?.doubleValue ?? 0) > 0.9 })
+        let missing = try await Narrowgate.run(
+            ["knockout", "--request", "-"], in: scratch, input: request(#"{"state": "no.npy"}"#))
+        #expect(missing.status != 0 && missing.error.contains("no.npy cannot be read"))
+    }
+
     @Test("a dry run says what it would cost and stores nothing")
     func dryRun() async throws {
         let scratch = try ScratchFolder("cli")
@@ -115,6 +161,7 @@ import Testing
         arguments: [
             (["nonsense"], 64), (["knockout", "a.png"], 64), (["patch", "--base", "a.png"], 64),
             (["caption", "a.png", "--preset", "x", "--prompt", "y"], 64), (["caption"], 64),
+            (["caption", "a.png", "--chat", "x", "--question", "y"], 64),
             (["serve", "--port", "99999"], 64),
             (["trace", "--model", "gate", "--image", "a.png", "--output", "o", "--only", "nope"], 64),
             (["trace", "--model", "gate", "--image", "a.png", "--output", "o", "--number-format", "float8"], 64),

@@ -64,7 +64,9 @@ import Testing
         }
         let request: JSONValue = [
             "model": "open", "images": .array(ids), "variants": ["eoi", "image_to_text", "random_image"],
-            "measure": ["max_tokens": 20], "seed": 3,
+            "measure": [
+                "max_tokens": 20, "captures": [["site": "resid_out", "layers": "4...", "positions": "last"]],
+            ], "seed": 3,
         ]
         return request.text
     }
@@ -125,6 +127,7 @@ import Testing
                 "SELECT count(*) FROM jobs WHERE total <> (SELECT count(DISTINCT ordinal) FROM cells WHERE job = id)")
                 == "0")
         #expect(try await ask("SELECT count(*) - 24 * (SELECT count(*) FROM jobs) FROM cells") == "0")
+        try await expectStates(scratch, ask)
         // However often a job was interrupted, its rows are those of every other job of the same request.
         #expect(
             try await ask(
@@ -133,5 +136,19 @@ import Testing
                   (SELECT job, json_remove(document, '$.id', '$.job', '$.seconds') AS row FROM cells ORDER BY job, ordinal)
                 GROUP BY job)
                 """) == "1")
+    }
+
+    /// Every state that a row names has a row, and every state's row a file of that content.
+    private static func expectStates(_ scratch: ScratchFolder, _ ask: (String) async throws -> String) async throws {
+        let named = "SELECT value ->> 'state' FROM cells, json_each(document, '$.captures')"
+        #expect(try await ask("SELECT count(*) FROM (\(named) EXCEPT SELECT digest FROM states)") == "0")
+        let digests = Set(try await ask("SELECT substr(digest, 8) FROM states").split(separator: "\n"))
+        #expect(!digests.isEmpty)
+        let sums = try await Command("/bin/sh").run([
+            "-c", "cd '\(scratch.path("jobs.sqlite.states"))' && ls *.partial 2>/dev/null; sha256sum *.safetensors",
+        ])
+        let files = sums.output.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(files.allSatisfy { $0.count == 2 && $0[1] == "\($0[0]).safetensors" }, "\(sums.output)")
+        #expect(digests.isSubset(of: files.compactMap(\.first)))
     }
 }

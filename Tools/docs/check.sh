@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Runs every ```sh block of README.md and docs/*.md, or of the pages given, and fails when a command fails or the server
-# answers with a status of 400 or more.
+# Runs every ```sh and ```python block of README.md and docs/*.md, or of the pages given, and fails when a command fails,
+# the server answers a command with a status of 400 or more, or Python ends with an error.
 #
 # Each page gets a folder of its own, in which Models and .build are the repository's, and a fresh server on a free port,
-# which takes the place of http://127.0.0.1:8080; its database is narrowgate.sqlite in that folder. The blocks of a page
-# run in order in one shell, so later ones may use variables of earlier ones. A comment on the line before a block says
-# otherwise:
+# which takes the place of http://127.0.0.1:8080; its database is narrowgate.sqlite in that folder. The sh blocks of a page
+# run in order in one shell, so later ones may use variables of earlier ones; after them its python blocks run in order
+# in one process of Debian's Python. A comment on the line before a block says otherwise:
 #
 #     <!-- not run: reason -->     the block is skipped
-#     <!-- answers 422 -->         every request of the block must be answered with that status
+#     <!-- answers 422 -->         every request of the block must be answered with that status (sh only)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 unset "${!NARROWGATE_@}" # the user's own settings must not matter
-export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1 MPLBACKEND=Agg
 root=$PWD
 binary=$root/.build/release/narrowgate
 [ -x "$binary" ] || { echo "check: $binary is missing; make build makes it" >&2; exit 1; }
@@ -69,8 +69,8 @@ curl() {
 END
 }
 
-# The page's blocks as one script.
-script_of() {
+# The page's sh blocks as one script.
+shell_of() {
     awk '
         /^<!-- not run: .*-->$/ { skip = 1; print "echo \"  line " NR ": " substr($0, 6, length($0) - 9) "\" >&3"; next }
         /^<!-- answers [0-9]+ -->$/ { expected = $3; next }
@@ -84,23 +84,50 @@ script_of() {
     ' "$1"
 }
 
+# The page's python blocks as one program, each line where it stands on the page: a traceback names the page's lines.
+python_of() {
+    awk '
+        /^<!-- not run: .*-->$/ { skip = 1 }
+        /^```python$/ && !skip {
+            inside = 1
+            print "__import__(\"os\").write(3, b\"  line " NR "\\n\")"
+            next
+        }
+        /^```/ { inside = skip = 0 }
+        { print inside ? $0 : "" }
+    ' "$1"
+}
+
+# Runs a command in the page's folder; what it says on descriptor 3 is shown as it goes, the rest if it fails.
+run() {
+    local folder=$1
+    shift
+    (cd "$folder" && "$@" 3>&1 >output 2>&1 </dev/null) && return
+    echo "  FAILED; the last it said:" >&2
+    tail -n 15 "$folder/output" | cut -c1-600 | sed 's/^/    /' >&2
+    return 1
+}
+
+# Runs the page's blocks, in whichever languages it has.
+run_page() {
+    local page=$1 folder=$2
+    { prelude; shell_of "$page"; } | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.sh"
+    run "$folder" bash page.sh || return
+    grep -q '^```python$' "$page" || return 0
+    python_of "$page" | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.py"
+    run "$folder" /usr/bin/python3 page.py
+}
+
 if [ $# -eq 0 ]; then set -- README.md docs/*.md; fi
 failures=0
 for page in "$@"; do
-    grep -q '^```sh$' "$page" || continue
+    grep -Eq '^```(sh|python)$' "$page" || continue
     folder=$work/$(basename "$page" .md)
     mkdir "$folder"
     ln -s "$root/Models" "$root/.build" "$folder"
     start_server "$folder"
     echo "$page (server at $url)"
-    { prelude; script_of "$page"; } | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.sh"
-    if (cd "$folder" && bash page.sh 3>&1 >output 2>&1 </dev/null); then
-        :
-    else
-        echo "  FAILED; the last it said:" >&2
-        tail -n 15 "$folder/output" | cut -c1-600 | sed 's/^/    /' >&2
-        failures=$((failures + 1))
-    fi
+    run_page "$page" "$folder" || failures=$((failures + 1))
     stop_server
 done
 if [ "$failures" -ne 0 ]; then

@@ -41,17 +41,18 @@ def tensors(path):
 class Comparison:
     """One reference folder against one binary; collects the worst of each row of the table."""
 
-    def __init__(self, binary, folder):
-        self.binary, self.folder = binary, folder
-        self.golden = tensors(folder / "reference.safetensors")
-        self.facts = json.loads((folder / "reference.json").read_text())
+    def __init__(self, binary, folder, goldens="reference", model=None):
+        self.binary, self.folder, self.model = binary, folder, model or folder
+        self.golden = tensors(folder / f"{goldens}.safetensors")
+        self.facts = json.loads((folder / f"{goldens}.json").read_text())
         self.rows = {}
 
-    def trace(self, interventions=None, only=None, tokens=0, image="a", source=None):
+    def trace(self, interventions=None, only=None, tokens=0, image="a", source=None, measure=None):
         with tempfile.TemporaryDirectory() as place:
-            output, change = Path(place, "out.safetensors"), Path(place, "change.json")
+            output, change, asked = (Path(place, name) for name in ["out.safetensors", "change.json", "measure.json"])
             images = self.facts["images"]
-            command = [self.binary, "trace", "--model", self.folder, "--image", self.folder / images[image]]
+            command = [self.binary, "trace", "--model", self.model, "--image", self.folder / images[image]]
+            command += ["--number-format", "float32"]
             command += ["--raw-prompt", self.facts["prompt"], "--tokens", str(tokens), "--output", output]
             if only:
                 command += ["--only", ",".join(only)]
@@ -60,6 +61,9 @@ class Comparison:
             if interventions:
                 change.write_text(json.dumps(interventions))
                 command += ["--interventions", change]
+            if measure:
+                asked.write_text(json.dumps(measure))
+                command += ["--measure", asked]
             ran = subprocess.run([str(part) for part in command], capture_output=True, text=True)
             if ran.returncode != 0:
                 sys.exit(f"{self.folder}: {' '.join(str(part) for part in command)}\n{ran.stderr}")
@@ -133,12 +137,8 @@ class Comparison:
         return self.rows
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--binary", default=".build/release/narrowgate")
-    parser.add_argument("folders", nargs="+", type=Path)
-    options = parser.parse_args()
-    tables = {folder.name: Comparison(options.binary, folder).run() for folder in options.folders}
+def report(tables):
+    """Prints the rows of some folders side by side; ends with status 1 if anything is over the bar."""
     print(f"| tensor (bar {BAR:.0e}) | " + " | ".join(tables) + " |")
     print("|---" * (len(tables) + 1) + "|")
     rows = dict.fromkeys(row for table in tables.values() for row in table)
@@ -149,6 +149,14 @@ def main():
     for line in over:
         print(f"over the bar: {line}")
     sys.exit(1 if over else 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--binary", default=".build/release/narrowgate")
+    parser.add_argument("folders", nargs="+", type=Path)
+    options = parser.parse_args()
+    report({folder.name: Comparison(options.binary, folder).run() for folder in options.folders})
 
 
 if __name__ == "__main__":

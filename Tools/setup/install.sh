@@ -5,6 +5,7 @@ set -euo pipefail
 
 packages=(
     libopenblas-dev    # matrix products
+    libdnnl-dev        # bfloat16 products, convolutions
     libnghttp2-dev     # HTTP/2
     libsqlite3-dev     # the store
     libturbojpeg0-dev  # JPEG
@@ -13,6 +14,7 @@ packages=(
     libssl-dev         # libcrypto: digests
     pkg-config         # where the above are
     python3            # make lint: the import rules
+    python3-requests python3-pandas python3-matplotlib # the notebook of docs/python.md, which make test runs
     sqlite3 curl       # the demo and the tests talk to the server and the database as a user would
 )
 

@@ -27,7 +27,7 @@ package enum ModelAnswer {
         object["hidden_size"] = .integer(configuration.hidden)
         object["vocabulary_size"] = .integer(configuration.vocabulary)
         object["parameters"] = .integer(model.parameterCount)
-        object["number_format"] = "float32"
+        object["number_format"] = .string(model.numberFormat.rawValue)
         object["bytes"] = .integer(model.byteCount)
         object["fingerprint"] = .string(try model.fingerprint())
         object["sites"] = .array(Site.allCases.map { .string($0.rawValue) })

@@ -14,7 +14,7 @@ package struct ResultRows: Sendable {
         self.store = store
     }
 
-    /// Hands pieces of text to `write`: the whole table, or a row a line.
+    /// Hands pieces of text to `write`: a table, a row a line, or one list without pages.
     package func write(
         _ format: ResultFormat, to write: (_ piece: String) async throws -> Void
     ) async throws {
@@ -26,7 +26,15 @@ package struct ResultRows: Sendable {
             piece = ""
         }
         switch format {
-        case .json, .ndjson:
+        case .json:
+            var last: String?
+            try await add("{\"object\":\"list\",\"data\":[")
+            try await store.forEachDocument(query, limit: limit) {
+                try await add((last == nil ? "" : ",") + $0.document)
+                last = $0.id
+            }
+            try await add("],\"has_more\":false,\"last_id\":\(JSONValue.optional(last).text)}\n")
+        case .ndjson:
             try await store.forEachDocument(query, limit: limit) { try await add($0.document + "\n") }
         case .csv:
             // Twice through the same rows: what is recorded meanwhile might have columns that the header lacks.

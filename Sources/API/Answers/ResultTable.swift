@@ -21,8 +21,8 @@ package struct ResultTable: Sendable {
         }
     }
 
-    /// The names of the columns.
-    package var header: String { Self.record(columns.map { Self.field($0) }) }
+    /// The names of the columns; nothing at all for a table without any.
+    package var header: String { columns.isEmpty ? "" : Self.record(columns.map { Self.field($0) }) }
 
     /// A row; columns that were never noted are left out.
     package func line(_ row: JSONValue) -> String {
@@ -44,9 +44,16 @@ package struct ResultTable: Sendable {
     }
 
     private static func field(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { ![0x22, 0x2C, 0x0A, 0x0D].contains($0) }
+        let quote = UInt8(ascii: "\"")
+        let isPlain = text.utf8.allSatisfy { $0 != quote && $0 != UInt8(ascii: ",") && $0 != 0x0A && $0 != 0x0D }
         guard !isPlain || text.isEmpty else { return text }
-        return "\"" + text.replacing("\"", with: "\"\"") + "\""
+        var quoted = [quote]
+        for byte in text.utf8 {
+            if byte == quote { quoted.append(quote) }
+            quoted.append(byte)
+        }
+        quoted.append(quote)
+        return String(decoding: quoted, as: UTF8.self)
     }
 
     /// A row's values by column, in the order of json_normalize.

@@ -83,16 +83,8 @@ struct EventEndpoints: Sendable {
 
         private mutating func send(_ event: EventRecord, to writer: BodyWriter) async throws {
             if event.kind == .progress { try await sendCells(until: event, to: writer) }
-            let data: JSONValue = [
-                "job": .string(job), "status": .string(event.status.rawValue), "attempt": .integer(event.attempt),
-                "progress": [
-                    "done": .integer(event.progress.done), "failed": .integer(event.progress.failed),
-                    "total": .integer(event.progress.total),
-                ],
-                "created_at": .string(event.createdAt.text),
-            ]
             try await writer.write(
-                ServerSentEvent.text(event.kind.rawValue, id: event.sequence, data: data.text))
+                ServerSentEvent.text(event.kind.rawValue, id: event.sequence, data: event.json.text))
         }
 
         private mutating func sendCells(until event: EventRecord, to writer: BodyWriter) async throws {

@@ -60,10 +60,12 @@ struct ImageEndpoints: Sendable {
             return Response(json: image.json, headerFields: [.vary: "Accept"])
         }
         guard let file = try await jobs.store.imageContent(digest) else { throw StoreError.unknownImage(digest) }
-        return Response(
+        return try Representation(
+            type: type, entityTag: "\"\(digest)\"", count: file.count,
             headerFields: [
-                .contentType: type, .xContentTypeOptions: "nosniff", .eTag: "\"\(digest)\"", .vary: "Accept",
+                .xContentTypeOptions: "nosniff", .vary: "Accept",
                 .cacheControl: "private, max-age=31536000, immutable",
-            ], content: .bytes(file))
+            ], read: { Array(file[$0]) }
+        ).answer(to: call.request)
     }
 }

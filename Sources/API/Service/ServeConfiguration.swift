@@ -1,5 +1,6 @@
 package import Foundation
 package import HTTPServer
+package import Models
 
 /// What `narrowgate serve` can be told. The defaults are those of the command line.
 package struct ServeConfiguration: Sendable {
@@ -13,6 +14,8 @@ package struct ServeConfiguration: Sendable {
     package var modelDirectories: [URL]
     /// Where digests of checkpoint files are remembered; `nil` hashes them anew in every process.
     package var digestCache: URL?
+    /// What all models are computed in; `nil` leaves it to each one's folder.
+    package var numberFormat: NumberFormat?
     /// Names under which the server is reached beside the loopback ones, without a port; others are answered 421.
     package var allowedHosts: [String] = []
     /// Origins (`https://lab.example`) whose pages may call although they are other sites.

@@ -49,7 +49,8 @@ package final class Service: Sendable {
         try configuration.checkAddress()
         let store = try Store(path: configuration.database)
         let models = ModelLibrary(
-            directories: configuration.modelDirectories, digestCache: configuration.digestCache)
+            directories: configuration.modelDirectories, digestCache: configuration.digestCache,
+            numberFormat: configuration.numberFormat)
         let engine = EngineThread()
         let queue = try await JobQueue(store: store, limit: configuration.queueLimit)
         let jobs = JobService(store: store, models: models, queue: queue, engine: engine)

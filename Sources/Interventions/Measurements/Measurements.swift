@@ -41,7 +41,8 @@ package struct Measurements: Sendable, Equatable {
         }
     }
 
-    /// Attention weights as they are applied, summed up over keys: after softmax and after cuts.
+    /// Attention weights, summed up over keys: after softmax and after cuts of modes `zero` and `mask`. Mode `value` cuts
+    /// values and leaves weights as they are.
     package struct Attention: Sendable, Equatable {
         package enum Heads: Sendable, Equatable {
             /// The mean over all query heads.

@@ -19,7 +19,8 @@ package struct Cone: Sendable, Equatable {
     /// The prompt's length.
     package let tokens: Int
 
-    /// The cone of some interventions, and of what is to be measured beside: a state that is to be seen must be passed.
+    /// The cone of some interventions, and of attention that is to be measured beside: it must be computed to be seen. States
+    /// outside the cone are the clean run's.
     package init(
         of interventions: ResolvedInterventions, measuring measurements: ResolvedMeasurements = .none, tokens: Int,
         layers: Int
@@ -32,7 +33,6 @@ package struct Cone: Sendable, Equatable {
         for knockout in interventions.knockouts { enter(knockout.layers, knockout.firstCutQuery) }
         for patch in interventions.patches { enter(patch.layers, patch.positions.min()) }
         for steer in interventions.steers { enter(steer.layers, steer.positions.prompt.min()) }
-        for recording in measurements.recordings { enter(recording.sites.map(\.layer), recording.positions.min()) }
         for attention in measurements.attention { enter(attention.layers, attention.queries.min()) }
         var reached = tokens
         first = entry.map { position in

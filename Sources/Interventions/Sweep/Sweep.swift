@@ -32,17 +32,20 @@ package struct SweepVariant: Sendable {
 
     /// What is computed of it, on a decoder of `layers` layers.
     package func cone(layers: Int) -> Cone {
-        Cone(of: interventions, measuring: measurements, tokens: prompt.layout.tokens, layers: layers)
+        // A clean run's attention is measured in a pass of its own.
+        Cone(
+            of: interventions, measuring: interventions.isEmpty ? .none : measurements, tokens: prompt.layout.tokens,
+            layers: layers)
     }
 
-    /// What its clean run has to keep: the states that join, and those that patches replace.
+    /// What its clean run has to keep: the states that join, those that patches replace, and those that are measured.
     func extent(under cone: Cone) -> CleanRun.Extent {
-        interventions.patches.reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) { extent, patch in
-            extent.union(
-                .holding(
-                    StateRecording(
-                        sites: Set(patch.layers.map { SiteKey(site: patch.site, layer: $0) }),
-                        positions: patch.positions), tokens: cone.tokens))
+        let replaced = interventions.patches.map { patch in
+            StateRecording(
+                sites: Set(patch.layers.map { SiteKey(site: patch.site, layer: $0) }), positions: patch.positions)
+        }
+        return (replaced + measurements.recordings).reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
+            $0.union(.holding($1, tokens: cone.tokens))
         }
     }
 }

@@ -16,12 +16,10 @@ extension SweepStack {
         init(_ variant: SweepVariant, cone: Cone, over clean: CleanRun, layers: Int) {
             self.variant = variant
             self.clean = clean
-            let isIdle = Self.isIdle(variant, over: clean)
             changesPrompt =
-                !isIdle && Cone(of: variant.interventions, tokens: cone.tokens, layers: layers).rows > 0
-            self.cone =
-                isIdle
-                ? Cone(of: .none, measuring: variant.measurements, tokens: cone.tokens, layers: layers) : cone
+                !Self.isIdle(variant, over: clean)
+                && Cone(of: variant.interventions, tokens: cone.tokens, layers: layers).rows > 0
+            self.cone = changesPrompt ? cone : Cone(of: .none, tokens: cone.tokens, layers: layers)
         }
 
         /// Whether all that is done puts in what is there already, or adds nothing.

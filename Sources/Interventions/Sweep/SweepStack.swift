@@ -19,13 +19,14 @@ struct SweepStack {
                 member.variant.interventions, states: member.variant.sourceStates, promptTokens: member.cone.tokens,
                 configuration: decoder.configuration, recordings: member.variant.measurements.recordings,
                 attention: member.variant.measurements.attention, boundary: {})
+            hooks.begin(with: member.clean)
             member.accountForIdlePatches(in: hooks)
             return hooks
         }
         var sequences = zip(members, hooks).map(prompt)
         let states = try forward(&sequences)
         let nextTokens = distributions(after: states)
-        let measured = try zip(members, hooks).map { try run.measured($0.variant.measurements, by: $1) }
+        let measured = try zip(members, hooks).map(measured)
         var continuations: [Continuation] = []
         if let options {
             continuations = members.map { _ in Continuation(options, on: run.model) }
@@ -37,6 +38,18 @@ struct SweepStack {
                 receipt: hooks[index].receipt, measurements: measured[index],
                 rowsComputed: members[index].cone.rows + (options == nil ? 0 : continuations[index].tokens.count))
         }
+    }
+
+    /// What was measured in a member's run. States that it cannot change are the clean run's: they have the same bits, and
+    /// the same name, whoever takes them. The attention of a clean run takes a pass of its own.
+    private func measured(_ member: Member, by hooks: RunHooks) throws -> MeasuredStates {
+        let asked = member.variant.measurements
+        var measured = try run.measured(asked, by: hooks)
+        if !member.changesPrompt, !asked.attention.isEmpty {
+            let attention = ResolvedMeasurements(attention: asked.attention)
+            measured.attention = try run.run(member.variant.prompt, measuring: attention).measurements.attention
+        }
+        return measured
     }
 
     /// The member's rows of the prompt's pass, joining where its cone widens.

@@ -55,27 +55,31 @@ extension JobPlan {
 
 /// How much one run's measurements hold.
 struct MeasuredSize {
-    /// Numbers of attention.
+    /// Rows of attention, and the numbers in them.
+    let attentionRows: Int
     let weights: Int
-    /// Tokens that logit lenses list.
+    /// Rows of logit lenses, and the tokens listed in them.
+    let lensRows: Int
     let tokens: Int
     /// Elements of captured states.
     let elements: Int
 
-    /// Bytes in the row, and of the files of states.
-    var bytes: Int { weights * Self.weightBytes + tokens * Self.tokenBytes + elements * 4 }
-
-    /// A number of attention in a row.
-    private static let weightBytes = 22
-    /// A listed token in a row.
-    private static let tokenBytes = 55
+    /// Bytes in the row, as rows of the shipped models have them on average, and of the files of states.
+    var bytes: Int { attentionRows * 48 + weights * 24 + lensRows * 34 + tokens * 54 + elements * 4 }
 
     init(_ measurements: ResolvedMeasurements, on shape: DecoderConfiguration) {
-        weights = measurements.attention.reduce(0) { total, attention in
+        var (attentionRows, weights, lensRows, tokens) = (0, 0, 0, 0)
+        for attention in measurements.attention {
             let queries = attention.overQueries == .mean ? 1 : attention.queries.count
-            return total + attention.layers.count * (attention.heads?.count ?? 1) * queries * attention.keys.count
+            let rows = attention.layers.count * (attention.heads?.count ?? 1) * queries
+            attentionRows += rows
+            weights += rows * attention.keys.count
         }
-        tokens = measurements.logitLens.reduce(0) { $0 + $1.layers.count * $1.positions.count * $1.top }
+        for lens in measurements.logitLens {
+            lensRows += lens.layers.count * lens.positions.count
+            tokens += lens.layers.count * lens.positions.count * lens.top
+        }
+        (self.attentionRows, self.weights, self.lensRows, self.tokens) = (attentionRows, weights, lensRows, tokens)
         elements = measurements.captures.reduce(0) { total, capture in
             let positions = capture.pool == .mean ? 1 : capture.positions.count
             return total + capture.layers.count * positions * shape.width(at: capture.site)

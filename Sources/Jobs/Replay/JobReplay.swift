@@ -96,6 +96,8 @@ extension JobService {
 package struct UnknownResult: Error, Sendable, CustomStringConvertible {
     package let id: String
 
+    package init(id: String) { self.id = id }
+
     package var description: String { "there is no result \(id)" }
 }
 

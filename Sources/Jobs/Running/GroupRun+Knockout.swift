@@ -50,7 +50,8 @@ extension GroupRun {
             let similarity = clean.nextToken.similarity(to: outcome.nextToken)
             let divergence = clean.nextToken.divergence(from: outcome.nextToken)
             let agrees = clean.nextToken.argmax == outcome.nextToken.argmax
-            let nearTie = clean.nextToken.isNearTie() || outcome.nextToken.isNearTie()
+            let error = 2 * plan.model.numberFormat.logitError
+            let nearTie = [clean, outcome].contains { $0.nextToken.isNearTie(relativeError: error) }
             measures.similarity = similarity
             measures.kl = divergence.isFinite ? divergence : nil
             measures.top1Agrees = agrees

@@ -19,6 +19,7 @@ package struct Provenance: Sendable, Equatable {
     package let model: String
     package let family: String
     package let fingerprint: String
+    package let numberFormat: NumberFormat
     package let reuse: Reuse
     package let seed: Int
 
@@ -26,6 +27,7 @@ package struct Provenance: Sendable, Equatable {
         self.model = model.name
         family = model.family
         fingerprint = try model.fingerprint()
+        numberFormat = model.numberFormat
         self.reuse = reuse
         self.seed = seed
     }
@@ -34,8 +36,12 @@ package struct Provenance: Sendable, Equatable {
         [
             "engine": .string(Self.engine),
             "model": ["name": .string(model), "family": .string(family), "fingerprint": .string(fingerprint)],
-            "number_format": "float32", "vision_number_format": "float32",
-            "kernels": ["openblas": .string(NumericKernels.openBLAS), "onednn": nil],
+            "number_format": .string(numberFormat.rawValue), "vision_number_format": "float32",
+            "kernels": [
+                "openblas": .string(NumericKernels.openBLAS),
+                "onednn": .string(NumericKernels.oneDNN),
+                "own": .string(NumericKernels.own),
+            ],
             "threads": .integer(NumericKernels.threads), "reuse": .string(reuse.rawValue), "seed": .integer(seed),
         ]
     }

@@ -29,8 +29,8 @@ extension JobService {
             let pictures = try await store.pictures(run.prepared.images.union([run.context.image]))
             let states = try await store.states(run.prepared.states)
             let prompts = EncodedPrompts(model: model, pictures: pictures, cache: caches.images)
-            let state = try await engine.run(.interactive) { boundary in
-                try run.state(prompts, states: states, boundary: boundary)
+            let state = try await engine.run(.interactive) { [caches] boundary in
+                try run.state(prompts, states: states, cleanRuns: caches.cleanRuns, boundary: boundary)
             }
             try sum.add(state, path: "")
         }
@@ -71,17 +71,19 @@ private struct CaptureRun: Sendable {
         }
     }
 
-    func state(_ prompts: EncodedPrompts, states: [String: StateTensor], boundary: LayerBoundary) throws
-        -> StateTensor
-    {
+    /// Computed as a job's cells are, so that a state has one name whoever takes it.
+    func state(
+        _ prompts: EncodedPrompts, states: [String: StateTensor], cleanRuns: CleanRunCache, boundary: LayerBoundary
+    ) throws -> StateTensor {
         let run = ModelRun(prompts.model, boundary: { try boundary.pass() })
-        let sources = try SourceStates(for: [prepared], run: run, states: states) {
+        let sources = try SourceStates(for: [prepared], run: run, states: states, cleanRuns: cleanRuns) {
             try prompts.prompt($0, boundary: run.boundary)
         }
-        let outcome = try run.run(
+        let variant = SweepVariant(
             try prompts.prompt(context, boundary: run.boundary), interventions: prepared.resolved,
             sourceStates: sources.states(for: prepared), measuring: measurements)
-        // One capture was asked for.
-        return outcome.measurements.captures[0].state
+        // One variant with one capture was asked for.
+        return try Sweep(run, cleanRuns: cleanRuns).outcomes(of: [variant], generation: nil)[0]
+            .measurements.captures[0].state
     }
 }

@@ -76,6 +76,7 @@ extension Decoder {
         normalizeHeads(&queries, weights.queryNorm)
         normalizeHeads(&keys, weights.keyNorm)
         var output = Matrix(rows: input.rows, columns: configuration.queryWidth)
+        var unobserved: [AttentionProduct.Sequence] = []
         for (index, extent) in extents.enumerated() where !extent.isEmpty {
             let positions = sequences[index].end - extent.count..<sequences[index].end
             rotary.rotate(&queries, rows: extent, from: positions.lowerBound)
@@ -84,32 +85,46 @@ extension Decoder {
                 keys: keys.elements[extent.lowerBound * keys.columns..<extent.upperBound * keys.columns],
                 values: values.elements[extent.lowerBound * values.columns..<extent.upperBound * values.columns],
                 layer: layer)
-            mix(queries, rows: extent, at: positions, layer: layer, sequences[index], into: &output)
+            let cache = sequences[index].cache
+            let sequence = AttentionProduct.Sequence(
+                rows: extent, firstVisible: positions.lowerBound + 1, keys: cache.keySegments(layer: layer),
+                values: cache.valueSegments(layer: layer))
+            let observer = sequences[index].hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
+            if observer != nil || !fusesAttention {
+                mix(queries, sequence, at: positions, layer: layer, observer: observer, into: &output)
+            } else {
+                unobserved.append(sequence)
+            }
         }
+        heads.mix(queries: queries, unobserved, into: &output)
         return output
     }
 
-    /// One sequence's heads: scores, softmax, mixed values.
+    /// Whether attention that nobody observes goes through the kernel that keeps no matrix of weights. Not in float32, the
+    /// format of parity: there watching a run must not change a bit of it.
+    private var fusesAttention: Bool {
+        if case .bfloat16 = weights.layers.first?.query { true } else { false }
+    }
+
+    /// A sequence's heads one at a time: scores, softmax, mixed values.
     private func mix(
-        _ queries: Matrix, rows: Range<Int>, at positions: Range<Int>, layer: Int, _ sequence: SequenceRows,
-        into output: inout Matrix
+        _ queries: Matrix, _ sequence: AttentionProduct.Sequence, at positions: Range<Int>, layer: Int,
+        observer: (any ForwardHooks)?, into output: inout Matrix
     ) {
-        let observer = sequence.hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
-        let visible = positions.lowerBound + 1
-        let (keys, values) = (sequence.cache.keySegments(layer: layer), sequence.cache.valueSegments(layer: layer))
+        let rows = sequence.rows
         // One buffer for all heads: scores become weights in place.
         var attention = Matrix(rows: rows.count, columns: positions.upperBound)
         for head in 0..<configuration.heads {
-            for segment in keys {
+            for segment in sequence.keys {
                 heads.scores(head: head, queries: queries, rows: rows, keys: segment, into: &attention)
             }
             if let observer {
-                attention.hideLaterKeys(firstVisible: visible)
+                attention.hideLaterKeys(firstVisible: sequence.firstVisible)
                 observer.scores(layer: layer, head: head, positions: positions, &attention)
             }
-            attention.softmaxRows(firstVisible: visible)
+            attention.softmaxRows(firstVisible: sequence.firstVisible)
             observer?.weights(layer: layer, head: head, positions: positions, &attention)
-            for segment in values {
+            for segment in sequence.values {
                 heads.mix(head: head, weights: attention, values: segment, into: &output, rows: rows)
             }
         }

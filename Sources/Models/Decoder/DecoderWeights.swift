@@ -1,6 +1,7 @@
 package import Numerics
 
-/// The parameters of a decoder. Linear weights are `[out, in]`, as checkpoints store them.
+/// The parameters of a decoder. Linear weights are `[out, in]`, as checkpoints store them, in the model's number format;
+/// the others are float32.
 package struct DecoderWeights: Sendable {
     /// The layer norm of each head that queries or keys pass before rotation, `[heads * headSize]` each.
     package struct HeadNorm: Sendable {
@@ -20,23 +21,25 @@ package struct DecoderWeights: Sendable {
         /// `[hidden]`: `post_attention_layernorm`.
         package let feedForwardNorm: [Float]
         /// `[heads * headSize, hidden]`.
-        package let query: Matrix
+        package let query: LinearWeight
         /// `[kvHeads * headSize, hidden]`, as `value`.
-        package let key: Matrix
-        package let value: Matrix
+        package let key: LinearWeight
+        package let value: LinearWeight
         /// `[hidden, heads * headSize]`.
-        package let output: Matrix
+        package let output: LinearWeight
         package let queryNorm: HeadNorm?
         package let keyNorm: HeadNorm?
         /// `[intermediate, hidden]`, as `up`.
-        package let gate: Matrix
-        package let up: Matrix
+        package let gate: LinearWeight
+        package let up: LinearWeight
         /// `[hidden, intermediate]`.
-        package let down: Matrix
+        package let down: LinearWeight
 
         package init(
-            attentionNorm: [Float], feedForwardNorm: [Float], query: Matrix, key: Matrix, value: Matrix,
-            output: Matrix, queryNorm: HeadNorm?, keyNorm: HeadNorm?, gate: Matrix, up: Matrix, down: Matrix
+            attentionNorm: [Float], feedForwardNorm: [Float], query: LinearWeight, key: LinearWeight,
+            value: LinearWeight,
+            output: LinearWeight, queryNorm: HeadNorm?, keyNorm: HeadNorm?, gate: LinearWeight, up: LinearWeight,
+            down: LinearWeight
         ) {
             self.attentionNorm = attentionNorm
             self.feedForwardNorm = feedForwardNorm
@@ -53,14 +56,14 @@ package struct DecoderWeights: Sendable {
     }
 
     /// `[vocabulary, hidden]`.
-    package let embedding: Matrix
+    package let embedding: LinearWeight
     package let layers: [Layer]
     /// `[hidden]`.
     package let finalNorm: [Float]
     /// `[vocabulary, hidden]`; shares the embedding's storage where the two are tied.
-    package let head: Matrix
+    package let head: LinearWeight
 
-    package init(embedding: Matrix, layers: [Layer], finalNorm: [Float], head: Matrix) {
+    package init(embedding: LinearWeight, layers: [Layer], finalNorm: [Float], head: LinearWeight) {
         self.embedding = embedding
         self.layers = layers
         self.finalNorm = finalNorm

@@ -53,8 +53,8 @@ struct CaptionCommand: AsyncParsableCommand {
             guard pictures.count == 1, !work.dryRun else {
                 return try await work.perform(.caption, request, in: workplace, show: CaptionPage.lines)
             }
-            let specification = try await workplace.specification(.caption, request).readingFiles()
-            let answer = try await workplace.service.caption(try await workplace.service.plan(specification))
+            let specification = try workplace.specification(.caption, request)
+            let answer = try await workplace.service.caption(try await workplace.plan(specification))
             StandardOutput.lines(work.json ? [answer.text] : CaptionPage.lines(answer))
         }
     }

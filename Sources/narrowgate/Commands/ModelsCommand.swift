@@ -7,14 +7,21 @@ import Logging
 import Models
 import StrictJSON
 
-struct ModelsCommand: AsyncParsableCommand {
+struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models",
-        abstract: "List the models there are, or say everything about one.",
+        abstract: "List the models there are, say everything about one, or test one.",
         discussion: """
               narrowgate models
               narrowgate models gate
-            """)
+              narrowgate models selftest gate
+            """,
+        subcommands: [ModelsShowCommand.self, SelfTestCommand.self], defaultSubcommand: ModelsShowCommand.self)
+}
+
+struct ModelsShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "List the models there are, or say everything about one (the default).")
 
     @Argument(help: "A model's name or folder.") var name: String?
     @OptionGroup var models: ModelOptions
@@ -26,7 +33,7 @@ struct ModelsCommand: AsyncParsableCommand {
         let settings = try database.settings()
         let library = ModelLibrary(
             directories: try ModelFolders.directories(models.folders, file: settings.models ?? [], model: name),
-            digestCache: Installation.digestCache)
+            digestCache: Installation.digestCache, numberFormat: models.numberFormat ?? settings.numberFormat)
         guard let name else { return StandardOutput.lines(json ? [list(library).text] : table(library)) }
         let model = try await library.model(ModelFolders.name(of: name))
         let answer = try ModelAnswer.json(model)
@@ -62,7 +69,8 @@ struct ModelsCommand: AsyncParsableCommand {
                 + "\(integer("parameters")) parameters, \(answer["number_format"]?.stringValue ?? "")",
             "folder       \(model.directory.path)", "fingerprint  \(answer["fingerprint"]?.stringValue ?? "")",
             "sites        \(Site.allCases.map(\.rawValue).joined(separator: ", "))", "roles        \(Role.names)",
-            "variants     \(Variant.namedVariants.map(\.name).joined(separator: ", "))", "presets",
+            "variants     \(Variant.namedVariants.map(\.name).joined(separator: ", "))",
+            "chat         \(model.chatTemplate.map { JSONValue.string($0).text } ?? "none")", "presets",
         ]
         for preset in model.presets { lines.append("  \(preset.name): \(JSONValue.string(preset.text).text)") }
         return lines

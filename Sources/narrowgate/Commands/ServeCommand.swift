@@ -62,6 +62,7 @@ struct ServeCommand: AsyncParsableCommand {
     private var flags: Settings {
         var flags = Settings()
         flags.host = host
+        flags.numberFormat = models.numberFormat
         flags.port = port
         flags.allowedHosts = allowedHosts.isEmpty ? nil : allowedHosts
         flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
@@ -82,6 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.host = settings.host ?? configuration.host
         configuration.port = settings.port ?? 8080
         configuration.digestCache = Installation.digestCache
+        configuration.numberFormat = settings.numberFormat
         configuration.allowedHosts = settings.allowedHosts ?? []
         configuration.allowedOrigins = settings.allowedOrigins ?? []
         configuration.isInsecure = settings.isInsecure ?? false

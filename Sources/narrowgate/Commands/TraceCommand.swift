@@ -52,7 +52,6 @@ struct TraceCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A file that says what is to be measured beside.", valueName: "file.json"))
     var measure: String?
     @Option(help: "How many tokens to generate, through end-of-sequence.") var tokens = 0
-    @Option(help: "float32 is what there is.") var numberFormat = "float32"
     @Option(help: ArgumentHelp("The tensors to write, separated by commas (default: all).", valueName: "names"))
     var only: String?
     @Option(help: ArgumentHelp("The file to write.", valueName: "file.safetensors")) var output: String
@@ -60,9 +59,6 @@ struct TraceCommand: AsyncParsableCommand {
 
     func validate() throws {
         if prompt != nil, rawPrompt != nil { throw ValidationError("give --prompt or --raw-prompt, not both.") }
-        guard numberFormat == "float32" else {
-            throw ValidationError("--number-format \(numberFormat) is not there; float32 is.")
-        }
         guard (0...4096).contains(tokens) else { throw ValidationError("--tokens must be 0 to 4096.") }
         _ = try tensors
     }
@@ -82,7 +78,7 @@ struct TraceCommand: AsyncParsableCommand {
 
     func run() async throws {
         startLogging(.error)
-        let model = try load()
+        let model = try models.load(model)
         var set = try interventions.map { try read($0) { field in try InterventionSet(field) } } ?? InterventionSet()
         let measurements = try measure.map { try read($0, Self.measurements) } ?? Measurements()
         var pictures = TracePictures(model)
@@ -111,20 +107,6 @@ struct TraceCommand: AsyncParsableCommand {
         let measurements = try Measurements(members)
         try members.finish()
         return measurements
-    }
-
-    private func load() throws -> VisionLanguageModel {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: model, isDirectory: &isFolder), isFolder.boolValue {
-            let folder = URL(filePath: model).standardizedFileURL
-            return try VisionLanguageModel(directory: folder, name: folder.lastPathComponent)
-        }
-        let catalog = ModelCatalog(directories: try ModelFolders.directories(models.folders))
-        guard let entry = catalog[model] else {
-            let known = catalog.entries.map(\.name).joined(separator: ", ")
-            throw CommandError("--model \(model) is neither a folder nor a model; models are \(known)")
-        }
-        return try entry.load()
     }
 
     private func request(on model: VisionLanguageModel) -> PromptRequest {

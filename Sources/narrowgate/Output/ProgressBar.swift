@@ -1,9 +1,8 @@
-import Jobs
 import Store
 
 /// How far some work is, in one line that is drawn over itself; nothing at all where nobody looks.
 struct ProgressBar {
-    private let isShown: Bool
+    let isShown: Bool
     private let label: String
     private let width = 30
 
@@ -12,9 +11,8 @@ struct ProgressBar {
         self.isShown = isShown
     }
 
-    func show(_ update: JobQueue.Update) {
-        let progress = update.state.progress
-        let left = update.etaSeconds.map { ", \(Shown.number($0).dropLast(2)) s left" } ?? ""
+    func show(_ progress: JobProgress, etaSeconds: Double?) {
+        let left = etaSeconds.map { ", \(Shown.number($0).dropLast(2)) s left" } ?? ""
         show(done: progress.done, total: progress.total, left)
     }
 

@@ -11,7 +11,9 @@ enum StandardError {
 
 /// Standard output, flushed line by line, so that whoever reads a pipe has each line when it is printed.
 enum StandardOutput {
-    static func line(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+    static func line(_ text: String) { write(text + "\n") }
+
+    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
 
     static func lines(_ lines: [String]) {
         guard !lines.isEmpty else { return }

@@ -1,4 +1,5 @@
 import Foundation
+import Models
 
 /// The folders in which models are looked for, the first first.
 enum ModelFolders {
@@ -29,4 +30,24 @@ enum ModelFolders {
     }
 
     private static func isPath(_ model: String) -> Bool { model.contains("/") }
+}
+
+extension ModelOptions {
+    /// Loads a checkpoint's folder, or the model of that name.
+    ///
+    /// - throws: ``CommandError`` with the names that there are; what is wrong with the checkpoint.
+    func load(_ model: String) throws -> VisionLanguageModel {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: model, isDirectory: &isFolder), isFolder.boolValue {
+            let folder = URL(filePath: model).standardizedFileURL
+            return try VisionLanguageModel(
+                directory: folder, name: folder.lastPathComponent, numberFormat: numberFormat)
+        }
+        let catalog = ModelCatalog(directories: try ModelFolders.directories(folders))
+        guard let entry = catalog[model] else {
+            let known = catalog.entries.map(\.name).joined(separator: ", ")
+            throw CommandError("\(model) is neither a folder nor a model; models are \(known)")
+        }
+        return try entry.load(numberFormat: numberFormat)
+    }
 }

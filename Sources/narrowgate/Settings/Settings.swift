@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Models
 import StrictJSON
 
 /// What can be set by flags, by the environment and by a file; what is not set is `nil`.
@@ -11,6 +12,8 @@ struct Settings: Sendable, Equatable {
     var database: String?
     /// Folders of checkpoints, in the order in which they are looked through.
     var models: [String]?
+    /// What all models are computed in.
+    var numberFormat: NumberFormat?
     var allowedHosts: [String]?
     var allowedOrigins: [String]?
     var isInsecure: Bool?
@@ -25,6 +28,7 @@ struct Settings: Sendable, Equatable {
         settings.port = port ?? other.port
         settings.database = database ?? other.database
         settings.models = models ?? other.models
+        settings.numberFormat = numberFormat ?? other.numberFormat
         settings.allowedHosts = allowedHosts ?? other.allowedHosts
         settings.allowedOrigins = allowedOrigins ?? other.allowedOrigins
         settings.isInsecure = isInsecure ?? other.isInsecure
@@ -72,6 +76,12 @@ extension Settings {
             }
             isInsecure = value
         }
+        if let text = variable("NUMBER_FORMAT") {
+            guard let format = NumberFormat(rawValue: text) else {
+                throw CommandError("NARROWGATE_NUMBER_FORMAT is \"\(text)\"; formats are \(NumberFormat.names)")
+            }
+            numberFormat = format
+        }
         if let text = variable("LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: text) else {
                 throw CommandError("NARROWGATE_LOG_LEVEL is \"\(text)\"; levels are \(Logger.Level.names)")
@@ -110,6 +120,12 @@ extension Settings {
         isInsecure = try members.optional("insecure")?.bool()
         queueLimit = try members.optional("queue_limit")?.integer(in: Self.queueRange)
         shutdownGraceSeconds = try members.optional("shutdown_grace_seconds")?.integer(in: Self.graceRange)
+        if let field = members.optional("number_format") {
+            guard let format = NumberFormat(rawValue: try field.string()) else {
+                throw field.invalid("formats are \(NumberFormat.names)")
+            }
+            numberFormat = format
+        }
         if let field = members.optional("log_level") {
             guard let level = Logger.Level(rawValue: try field.string()) else {
                 throw field.invalid("levels are \(Logger.Level.names)")

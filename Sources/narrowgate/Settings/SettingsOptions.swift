@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import Models
 
 /// What commands that work on a database share.
 struct DatabaseOptions: ParsableArguments {
@@ -31,7 +32,16 @@ struct ModelOptions: ParsableArguments {
             "Folders whose sub-folders are checkpoints, looked through before NARROWGATE_MODELS and Models/.",
             valueName: "dir"))
     var folders: [String] = []
+
+    @Option(
+        name: .customLong("number-format"),
+        help: ArgumentHelp(
+            "What models are computed in: \(NumberFormat.names) (default: by the model, docs/numerics.md).",
+            valueName: "format"))
+    var numberFormat: NumberFormat?
 }
+
+extension NumberFormat: ExpressibleByArgument {}
 
 /// Sends the process's log to standard error.
 func startLogging(_ level: Logger.Level) {

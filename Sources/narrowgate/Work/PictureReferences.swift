@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import Models
+import Store
 import StrictJSON
 
 /// Turns the paths of pictures in a request into `data:` URLs, so that what follows is what HTTP does.
@@ -32,13 +33,20 @@ struct PictureReferences {
     }
 }
 
-extension JobSpecification {
-    /// The same request with every file in the place of its path.
-    func readingFiles() async throws -> JobSpecification {
-        var specification = self
+extension Workplace {
+    /// Checks a request in full and lays it out; files' paths may stand in it for pictures and states.
+    func plan(_ specification: JobSpecification, pictures hold: JobService.PictureHold = .store) async throws -> JobPlan
+    {
+        var specification = specification
         var pictures = PictureReferences()
         try await specification.mapImages { reference, _ in try pictures.resolve(reference) }
-        return specification
+        var states: [String: NewState] = [:]
+        try await specification.mapStates { reference, _ in
+            if reference.hasPrefix("sha256:") { return reference }
+            if states[reference] == nil { states[reference] = try StateFiles.newState(reference) }
+            return states[reference]?.digest ?? reference
+        }
+        return try await service.plan(specification, pictures: hold, states: Array(states.values))
     }
 }
 

@@ -1,5 +1,8 @@
 import Foundation
 import Interventions
+import Jobs
+import Store
+import StrictJSON
 
 /// The states that a request of the command line names by their files: `cross.npy`, `trace.safetensors#captures.0`.
 struct StateFiles {
@@ -17,6 +20,20 @@ struct StateFiles {
         guard !reference.hasPrefix("sha256:") else {
             throw CommandError("\(reference): here a state is a file; give a .npy or .safetensors file's path")
         }
+        return try read(reference)
+    }
+
+    /// The state in a file, to be stored under the file's name.
+    ///
+    /// - throws: ``CommandError`` that names the file.
+    static func newState(_ reference: String) throws -> NewState {
+        let state = try read(reference)
+        return try NewState(
+            state, name: URL(filePath: reference).lastPathComponent,
+            origin: ["made": "upload", "file": .string(reference)])
+    }
+
+    private static func read(_ reference: String) throws(CommandError) -> StateTensor {
         let mark = FileManager.default.fileExists(atPath: reference) ? nil : reference.lastIndex(of: "#")
         let path = mark.map { String(reference[..<$0]) } ?? reference
         let tensor = mark.map { String(reference[reference.index(after: $0)...]) }

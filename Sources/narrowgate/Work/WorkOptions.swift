@@ -21,8 +21,10 @@ struct WorkOptions: ParsableArguments {
     /// Runs `body` where jobs can be run, and closes everything after it.
     func run(requestModel: String? = nil, _ body: (Workplace) async throws -> Void) async throws {
         startLogging(.error)
+        var flags = Settings()
+        flags.numberFormat = models.numberFormat
         let workplace = try await Workplace(
-            settings: try database.settings(), folders: models.folders, model: model ?? requestModel)
+            settings: try database.settings(flags), folders: models.folders, model: model ?? requestModel)
         do { try await body(workplace) } catch {
             await workplace.close()
             throw error
@@ -44,13 +46,13 @@ struct WorkOptions: ParsableArguments {
         _ kind: JobKind, _ request: JSONObject, in workplace: Workplace,
         show: (JobRecordRows) -> [String]
     ) async throws {
-        let specification = try await workplace.specification(kind, request).readingFiles()
+        let specification = try workplace.specification(kind, request)
         if dryRun || request["dry_run"]?.boolValue == true {
-            let plan = try await workplace.service.plan(specification, pictures: .examineOnly)
+            let plan = try await workplace.plan(specification, pictures: .examineOnly)
             let answer = try await workplace.service.dryRun(plan)
             return StandardOutput.lines(json ? [answer.text] : PlanPage(answer).lines)
         }
-        let plan = try await workplace.service.plan(specification)
+        let plan = try await workplace.plan(specification)
         let job = try await workplace.finish(plan)
         let rows = try await workplace.rows(of: job.id)
         if json {

@@ -16,7 +16,8 @@ final class Workplace: Sendable {
         let directories = try ModelFolders.directories(
             folders, file: settings.models ?? [], model: model)
         let store = try Store(path: settings.database ?? DatabaseOptions.defaultDatabase)
-        let models = ModelLibrary(directories: directories, digestCache: Installation.digestCache)
+        let models = ModelLibrary(
+            directories: directories, digestCache: Installation.digestCache, numberFormat: settings.numberFormat)
         let queue = try await JobQueue(store: store, limit: settings.queueLimit ?? 10_000)
         let engine = EngineThread()
         service = JobService(store: store, models: models, queue: queue, engine: engine)
@@ -51,7 +52,9 @@ final class Workplace: Sendable {
         let interrupts = InterruptSignals { Task { _ = try? await queue.cancel(job.id) } }
         defer { interrupts.stop() }
         let bar = ProgressBar("\(job.kind) on \(job.model)")
-        for await update in try await queue.follow(job.id) { bar.show(update) }
+        for await update in try await queue.follow(job.id) {
+            bar.show(update.state.progress, etaSeconds: update.etaSeconds)
+        }
         bar.clear()
         guard let ended = try await service.store.job(job.id) else { throw StoreError.unknownJob(job.id) }
         return ended

@@ -7,10 +7,13 @@ import Tokenization
 extension ChameleonFamily {
     /// Reads a folder's decoder, encoder and vocabulary.
     ///
-    /// - Parameter reader: the folder's `config.json`.
+    /// - Parameters:
+    ///   - reader: the folder's `config.json`.
+    ///   - format: of the decoder's linear weights. The encoder is float32: a code flips on a hair.
     /// - throws: `CheckpointError` or ``ModelError`` that names the file, field or tensor.
     static func read(
-        _ reader: ConfigurationReader, checkpoint: Checkpoint, tokenizer: Tokenizer, directory: URL
+        _ reader: ConfigurationReader, checkpoint: Checkpoint, tokenizer: Tokenizer, directory: URL,
+        format: NumberFormat
     ) throws -> (decoder: Decoder, family: ChameleonFamily) {
         let configuration = try ChameleonConfiguration(reader)
         guard tokenizer.vocabularySize <= configuration.decoder.vocabulary else {
@@ -35,7 +38,7 @@ extension ChameleonFamily {
             recipe: recipe, stopTokenIDs: try stopTokens(configuration, in: directory))
         let decoder = Decoder(
             configuration: configuration.decoder,
-            weights: try DecoderWeights(tensors, configuration.decoder, tied: configuration.tiedHead),
+            weights: try DecoderWeights(tensors, configuration.decoder, tied: configuration.tiedHead, format: format),
             maskedTokenIDs: Array(vocabulary.imageTokenIDs))
         return (decoder, family)
     }

@@ -1,0 +1,105 @@
+#include "vectors.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Each head is one piece of work. Its scores are held for a few rows at a time, and all positions are there before
+// the softmax: no running maximum, and a row's bits depend on the rows beside it only by which side of
+// `FEW_ROWS` they are on.
+
+/// Up to here each row reads keys and values where they are; beyond, a head's are first laid out for its rows.
+enum { FEW_ROWS = 8 };
+/// Positions whose keys or values of one head stay in the first-level cache while several rows read them.
+enum { TILE = 32 };
+
+/// Sequences that begin with the same keys, and the shape of their heads.
+struct group {
+    size_t heads, kv_heads, size, count;
+    const ckernels_sequence *sequences;
+};
+
+struct attention {
+    ckernels_level level;
+    const struct group *groups;
+};
+
+/// How many positions the sequence's last row sees.
+static size_t positions(const ckernels_sequence *s) { return s->visible + s->rows - 1; }
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/// Memory for one head's work, a cache line apart from others'.
+static void *scratch(size_t bytes) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, bytes > 0 ? bytes : 64) != 0) abort();
+    return memory;
+}
+
+#define LANES 4
+#define NAME(x) x##_plain
+#define TARGET TARGET_PLAIN
+#define MAX_ROWS 2
+#include "attention_template.h"
+#undef MAX_ROWS
+#undef LANES
+#undef NAME
+#undef TARGET
+
+#define LANES 8
+#define NAME(x) x##_avx2
+#define TARGET TARGET_AVX2
+#define MAX_ROWS 2
+#include "attention_template.h"
+#undef MAX_ROWS
+#undef LANES
+#undef NAME
+#undef TARGET
+
+#define LANES 16
+#define NAME(x) x##_avx512
+#define TARGET TARGET_AVX512
+#define MAX_ROWS 6
+#include "attention_template.h"
+#undef MAX_ROWS
+#undef LANES
+#undef NAME
+#undef TARGET
+
+static void one_head(void *context, size_t index) {
+    const struct attention *a = context;
+    const struct group *group = &a->groups[index / a->groups->heads];
+    size_t head = index % group->heads;
+    switch (a->level) {
+    case CKERNELS_PLAIN: head_plain(group, head); break;
+    case CKERNELS_AVX2: head_avx2(group, head); break;
+    case CKERNELS_AVX512:
+    case CKERNELS_AVX512_BF16: head_avx512(group, head); break;
+    }
+}
+
+void ckernels_attend(
+    ckernels_level level, size_t heads, size_t kv_heads, size_t size, size_t count, const ckernels_sequence *sequences
+) {
+    if (count == 0) return;
+    struct group *groups = scratch(count * sizeof *groups);
+    size_t group_count = 0;
+    for (size_t s = 0; s < count; s++) {
+        const ckernels_sequence *first = s > 0 ? groups[group_count - 1].sequences : NULL;
+        if (first && first->segments->keys == sequences[s].segments->keys) {
+            groups[group_count - 1].count++;
+        } else {
+            groups[group_count++] = (struct group){heads, kv_heads, size, 1, sequences + s};
+        }
+    }
+    struct attention attention = {level, groups};
+    size_t work = 0;
+    for (size_t s = 0; s < count; s++) work += sequences[s].rows * positions(sequences + s) * heads * size;
+    // Less is done before another thread has woken.
+    if (work < 1 << 16) {
+        for (size_t index = 0; index < heads * group_count; index++) one_head(&attention, index);
+    } else {
+        ckernels_parallel(heads * group_count, &attention, one_head);
+    }
+    free(groups);
+}

@@ -1,0 +1,57 @@
+import CKernels
+
+/// The kernels of our own, and the threads that they share with oneDNN.
+package enum Kernels {
+    /// The instruction set that this processor has.
+    static let level = ckernels_supported()
+
+    /// What provenance records: low bits depend on it.
+    package static var name: String {
+        switch level {
+        case CKERNELS_PLAIN: "plain"
+        case CKERNELS_AVX2: "avx2"
+        case CKERNELS_AVX512: "avx512"
+        case CKERNELS_AVX512_BF16: "avx512_bf16"
+        default: "unknown"
+        }
+    }
+
+    /// How many threads share a product.
+    package static var threads: Int { Int(ckernels_threads()) }
+
+    /// Multiplications from which an operation is worth a second thread: less is done before another thread has woken, which
+    /// beside other work takes long. Decided by the shape alone, so that the same operation is always computed alike.
+    static let threadedWork = 1 << 22
+
+    /// Calls `body` with the calling thread's operations on one thread, where `single`.
+    static func onOneThread<Result>(_ single: Bool, _ body: () throws -> Result) rethrows -> Result {
+        let threads = ckernels_threads()
+        guard single, threads > 1 else { return try body() }
+        ckernels_set_threads(1)
+        defer { ckernels_set_threads(threads) }
+        return try body()
+    }
+
+    /// Keeps the memory of activations for the next layer, which makes a prefill a tenth faster. Process-wide; call it once,
+    /// before models are computed.
+    package static func keepMemory() { ckernels_keep_memory() }
+}
+
+// The C functions under names that say what they are for. Callers own the proof that the regions are as long as the
+// counts say and do not overlap.
+extension Kernels {
+    /// `result = states · weightᵀ` with bfloat16 weights and float32 states, for few rows.
+    static func multiply(
+        _ states: UnsafePointer<Float>, by weight: UnsafePointer<UInt16>, into result: UnsafeMutablePointer<Float>,
+        rows: Int, outputs: Int, inner: Int
+    ) {
+        ckernels_bf16_rows(level, rows, outputs, inner, states, inner, weight, result, outputs)
+    }
+
+    /// Rounds to the nearest bfloat16, ties to even.
+    static func roundToBFloat16(
+        _ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<UInt16>
+    ) {
+        ckernels_round_bf16(level, count, source, target)
+    }
+}
