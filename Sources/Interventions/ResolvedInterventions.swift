@@ -34,6 +34,16 @@ package struct ResolvedPatch: Sendable, Equatable {
     package let sourcePositions: [Int]
 }
 
+extension ResolvedPatch {
+    /// The states that it replaces.
+    var sites: Set<SiteKey> { Set(layers.map { SiteKey(site: site, layer: $0) }) }
+}
+
+extension ResolvedSteer {
+    /// The states that it adds to.
+    var sites: Set<SiteKey> { Set(layers.map { SiteKey(site: site, layer: $0) }) }
+}
+
 /// A steer on one prompt, waiting for its direction's numbers.
 package struct ResolvedSteer: Sendable, Equatable {
     package let site: Site

@@ -4,20 +4,26 @@ import Numerics
 /// The patches of one run at work.
 struct StatePatches {
     private struct Patch {
+        /// Which one of the run's patches it is.
+        let index: Int
         let positions: [Int]
         let states: Matrix
     }
 
+    private let resolved: [ResolvedPatch]
     private var patches: [SiteKey: [Patch]] = [:]
-    private(set) var receipt: [Receipt.Move] = []
+    /// By patch and layer, where it has acted.
+    private var accounts: [[Int: MovedNorms]]
 
     /// - Parameter states: for each patch, in order, its states by layer, `[positions, width]`.
     init(_ resolved: [ResolvedPatch], states: [[Int: Matrix]]) {
-        for (patch, states) in zip(resolved, states) where !patch.positions.isEmpty {
+        self.resolved = resolved
+        accounts = resolved.map { _ in [:] }
+        for (index, (patch, states)) in zip(resolved, states).enumerated() where !patch.positions.isEmpty {
             for layer in patch.layers {
                 guard let matrix = states[layer] else { continue }
                 patches[SiteKey(site: patch.site, layer: layer), default: []].append(
-                    Patch(positions: patch.positions, states: matrix))
+                    Patch(index: index, positions: patch.positions, states: matrix))
             }
         }
     }
@@ -27,15 +33,24 @@ struct StatePatches {
     /// Replaces the rows that are patched. Decode steps pass none of them: a patch acts on through the cache.
     mutating func apply(at key: SiteKey, positions: Range<Int>, to state: inout Matrix) {
         for patch in patches[key] ?? [] where patch.positions.contains(where: positions.contains) {
-            var norms = MovedNorms()
             for (row, position) in patch.positions.enumerated() where positions.contains(position) {
                 let at = position - positions.lowerBound
-                norms.add(from: state.row(at), to: patch.states.row(row))
+                accounts[patch.index][key.layer, default: MovedNorms()]
+                    .add(from: state.row(at), to: patch.states.row(row))
                 state.setRow(at, patch.states.row(row))
             }
-            receipt.append(
-                Receipt.Move(
-                    site: key.site.rawValue, layer: key.layer, positions: patch.positions.compactText, norms: norms))
+        }
+    }
+
+    /// What each patch did at each of its layers.
+    var receipt: [Receipt.Move] {
+        zip(resolved, accounts).flatMap { patch, accounts in
+            patch.layers.compactMap { layer in
+                accounts[layer].map {
+                    Receipt.Move(
+                        site: patch.site.rawValue, layer: layer, positions: patch.positions.compactText, norms: $0)
+                }
+            }
         }
     }
 }

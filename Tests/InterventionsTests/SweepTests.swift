@@ -12,16 +12,25 @@ import Testing
         let tiny: TinyModel
         let run: ModelRun
         let cache = CleanRunCache()
+        /// A direction that fits every site and layer.
+        let states: [String: StateTensor]
 
         init(_ checkpoint: String) throws {
             tiny = try TinyModel(checkpoint)
             run = ModelRun(tiny.model)
+            let width = tiny.model.decoder.configuration.hidden
+            states = [
+                "direction": StateTensor(
+                    StateDescription(site: nil, layers: nil, layerCount: 1, positions: 1, width: width),
+                    elements: (0..<width).map { Float($0 % 5) / 8 - 0.25 })
+            ]
         }
 
         func prepared(_ sets: [InterventionSet]) throws -> [PreparedInterventions] {
             try sets.map {
                 try InterventionPreparation(
-                    model: tiny.model, seed: 0, variant: "v", generates: true, defaultSource: tiny.otherContext
+                    model: tiny.model, seed: 0, variant: "v", generates: true, defaultSource: tiny.otherContext,
+                    states: states.mapValues(\.description)
                 ).prepare($0, in: tiny.context, path: "")
             }
         }
@@ -31,7 +40,9 @@ import Testing
             -> [RunOutcome]
         {
             let prepared = try prepared(sets)
-            let sources = try SourceStates(for: prepared, run: run, cleanRuns: cache) { tiny.prompt(of: $0) }
+            let sources = try SourceStates(for: prepared, run: run, states: states, cleanRuns: cache) {
+                tiny.prompt(of: $0)
+            }
             return try Sweep(run, cleanRuns: cache).outcomes(
                 of: prepared.map {
                     SweepVariant(tiny.prompt, interventions: $0.resolved, sourceStates: sources.states(for: $0))
@@ -40,7 +51,7 @@ import Testing
 
         /// The variants from their first tokens, one at a time.
         func alone(_ sets: [InterventionSet]) throws -> [RunOutcome] {
-            try sets.map { try tiny.run($0, tokens: SweepTests.options.maximumTokens) }
+            try sets.map { try tiny.run($0, tokens: SweepTests.options.maximumTokens, states: states) }
         }
     }
 
@@ -79,6 +90,13 @@ import Testing
                         heads: mode != .value && Bool.random(using: &random) ? .list([.index(head)]) : .all,
                         mode: mode))
             }
+            if Int.random(in: 0..<3, using: &random) == 0 {
+                set.steers.append(
+                    Steer(
+                        site: Site.allCases.randomElement(using: &random) ?? .residIn, layers: layers(),
+                        positions: Bool.random(using: &random) ? .role("generated") : positions(),
+                        direction: "direction", scale: [-1, 0, 2].randomElement(using: &random) ?? 1))
+            }
             if Bool.random(using: &random) || set.knockouts.isEmpty {
                 set.patches.append(
                     Patch(
@@ -110,6 +128,12 @@ import Testing
                 #expect(abs(a.norms.moved - b.norms.moved) <= 1e-4 * (1 + b.norms.moved))
             }
             #expect(swept.receipt.moves.count == alone.receipt.moves.count)
+            for (a, b) in zip(swept.receipt.shifts, alone.receipt.shifts) {
+                #expect(a.positions == b.positions && a.layer == b.layer)
+                #expect(abs(a.norms.before - b.norms.before) <= 1e-4 * (1 + b.norms.before))
+                #expect(abs(a.norms.moved - b.norms.moved) <= 1e-4 * (1 + b.norms.moved))
+            }
+            #expect(swept.receipt.shifts.count == alone.receipt.shifts.count)
         }
     }
 
@@ -176,6 +200,18 @@ import Testing
         #expect(outcomes[1].generation?.text == outcomes[0].generation?.text)
         #expect(outcomes[1].receipt.moves.allSatisfy { $0.moved == 0 && $0.norms.before > 0 })
         #expect(outcomes[1].receipt.moves.count == bench.tiny.model.decoder.configuration.layers)
+    }
+
+    @Test("steering by 0 is the clean run to the last bit, with what was there in its receipt", arguments: checkpoints)
+    func idleSteer(checkpoint: String) throws {
+        let bench = try Bench(checkpoint)
+        let steer = Steer(
+            site: .mlpOut, layers: .all, positions: .list([.role("eoi"), .role("last")]), direction: "direction",
+            scale: 0)
+        let outcomes = try bench.swept([InterventionSet(), InterventionSet(steers: [steer])])
+        #expect(outcomes[1].nextToken.logits == outcomes[0].nextToken.logits)
+        #expect(outcomes[1].receipt.shifts.count == bench.tiny.model.decoder.configuration.layers)
+        #expect(outcomes[1].receipt.shifts.allSatisfy { $0.moved == 0 && $0.norms.before > 0 })
     }
 
     @Test("what is measured in a sweep is what is measured in a run of its own")

@@ -72,20 +72,18 @@ struct Identity {
                 )
             },
             Identity("a variant in a sweep is the same asked alone") { runs in
-                let sets =
-                    [0, runs.middle, runs.shape.layers - 1].map { layer in
-                        InterventionSet(patches: [
-                            Patch(
-                                site: .residOut, layers: .layer(layer),
-                                positions: .list([.role("image"), .role("eoi")]))
-                        ])
-                    } + [InterventionSet(knockouts: [Knockout(queries: .role("all"), keys: .role("eoi"))])]
-                let preparation = runs.preparation()
-                let prepared = try sets.map { set in try preparation.prepare(set, in: runs.context, path: "") }
-                let shared = try runs.sources(for: prepared)
+                let sets = runs.variety
                 var finding = Finding(difference: 0)
-                for (variant, set) in zip(prepared, sets) {
-                    finding.worsen(SelfTestRuns.difference(try runs.run(variant, with: shared), try runs.run(set)))
+                for (together, set) in zip(try runs.swept(sets), sets) {
+                    finding.worsen(SelfTestRuns.difference(together, try runs.swept([set])[0]))
+                }
+                return finding
+            },
+            Identity("a variant over the clean run is the same from its first token", within: 1e-4) { runs in
+                let sets = runs.variety
+                var finding = Finding(difference: 0)
+                for (together, set) in zip(try runs.swept(sets), sets) {
+                    finding.worsen(SelfTestRuns.difference(together, try runs.run(set)))
                 }
                 return finding
             },
@@ -221,6 +219,17 @@ extension Identity.Finding {
 }
 
 extension SelfTestRuns {
+    /// Patches at some layers and cuts in every mode.
+    fileprivate var variety: [InterventionSet] {
+        let positions = PositionExpression.list([.role("image"), .role("eoi")])
+        return [0, middle, shape.layers - 1].map {
+            InterventionSet(patches: [Patch(site: .residOut, layers: .layer($0), positions: positions)])
+        }
+            + KnockoutMode.allCases.map {
+                InterventionSet(knockouts: [Knockout(queries: .role("all"), keys: .role("eoi"), mode: $0)])
+            }
+    }
+
     /// Captured states of some layers and a role at every site, by the sites' names.
     fileprivate func captured(layers: LayerSelection, positions: String, on image: String = otherImage) throws
         -> [String: StateTensor]

@@ -11,6 +11,7 @@ final class SelfTestRuns {
     private let otherPrompt: Prompt
     private let engine: SelfTest.Engine
     private var cleanRuns: [String: RunOutcome] = [:]
+    private let cleanRunCache = CleanRunCache()
 
     init(
         modelRun: ModelRun, context: PromptContext, basePrompt: Prompt, otherPrompt: Prompt,
@@ -42,34 +43,29 @@ final class SelfTestRuns {
         states: [String: StateTensor] = [:], generating tokens: Int? = nil,
         measuring measurements: Measurements = Measurements()
     ) throws -> RunOutcome {
-        let preparation = preparation(source: source, generates: tokens != nil, states: states)
+        let preparation = InterventionPreparation(
+            model: model, seed: 0, variant: "selftest", generates: tokens != nil,
+            defaultSource: context.showing(source), states: states.mapValues(\.description))
         let context = context.showing(image)
         let prepared = try preparation.prepare(set, in: context, path: "")
-        return try run(
-            prepared, with: try sources(for: [prepared], states: states), on: image, generating: tokens,
-            measuring: try preparation.prepare(measurements, in: context, path: ""))
-    }
-
-    /// The same for interventions that are prepared, with sources that may serve others, too.
-    func run(
-        _ prepared: PreparedInterventions, with sources: SourceStates, on image: String = baseImage,
-        generating tokens: Int? = nil, measuring measurements: ResolvedMeasurements = .none
-    ) throws -> RunOutcome {
-        try engine(
+        let sources = try SourceStates(for: [prepared], run: modelRun, states: states) { prompt($0.image) }
+        return try engine(
             prompt(image), prepared.resolved, sources.states(for: prepared),
-            tokens.map { GenerationOptions(maximumTokens: $0, topLogprobs: 5, ignoresStopTokens: true) }, measurements)
+            tokens.map { GenerationOptions(maximumTokens: $0, topLogprobs: 5, ignoresStopTokens: true) },
+            try preparation.prepare(measurements, in: context, path: ""))
     }
 
-    func preparation(source: String = otherImage, generates: Bool = false, states: [String: StateTensor] = [:])
-        -> InterventionPreparation
-    {
-        InterventionPreparation(
-            model: model, seed: 0, variant: "selftest", generates: generates, defaultSource: context.showing(source),
-            states: states.mapValues(\.description))
-    }
-
-    func sources(for variants: [PreparedInterventions], states: [String: StateTensor] = [:]) throws -> SourceStates {
-        try SourceStates(for: variants, run: modelRun, states: states) { prompt($0.image) }
+    /// Variants of the base picture's run as jobs compute them: over its clean run, together.
+    func swept(_ sets: [InterventionSet]) throws -> [RunOutcome] {
+        let preparation = InterventionPreparation(
+            model: model, seed: 0, variant: "selftest", generates: false,
+            defaultSource: context.showing(Self.otherImage))
+        let prepared = try sets.map { set in try preparation.prepare(set, in: context, path: "") }
+        let sources = try SourceStates(for: prepared, run: modelRun, cleanRuns: cleanRunCache) { prompt($0.image) }
+        return try Sweep(modelRun, cleanRuns: cleanRunCache).outcomes(
+            of: prepared.map {
+                SweepVariant(basePrompt, interventions: $0.resolved, sourceStates: sources.states(for: $0))
+            }, generation: nil)
     }
 
     /// The base picture's prompt with some tokens after it, read at once.

@@ -38,13 +38,15 @@ package struct SweepVariant: Sendable {
             layers: layers)
     }
 
-    /// What its clean run has to keep: the states that join, those that patches replace, and those that are measured.
+    /// What its clean run has to keep: the states that join, those that patches replace or steers by 0 leave, and those
+    /// that are measured.
     func extent(under cone: Cone) -> CleanRun.Extent {
-        let replaced = interventions.patches.map { patch in
-            StateRecording(
-                sites: Set(patch.layers.map { SiteKey(site: patch.site, layer: $0) }), positions: patch.positions)
+        let patched = interventions.patches.map { StateRecording(sites: $0.sites, positions: $0.positions) }
+        let steered = interventions.steers.filter { $0.scale == 0 }.map {
+            StateRecording(sites: $0.sites, positions: $0.positions.prompt)
         }
-        return (replaced + measurements.recordings).reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
+        let held = patched + steered + measurements.recordings
+        return held.reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
             $0.union(.holding($1, tokens: cone.tokens))
         }
     }

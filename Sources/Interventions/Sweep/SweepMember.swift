@@ -36,20 +36,26 @@ extension SweepStack {
             }
         }
 
-        /// Patches that move nothing are in the receipt although no row of theirs is computed.
-        func accountForIdlePatches(in hooks: RunHooks) {
+        /// What moves nothing is in the receipt although no row of it is computed.
+        func accountForIdleStates(in hooks: RunHooks) {
             guard !changesPrompt else { return }
+            var idle: [SiteKey: Set<Int>] = [:]
             for patch in variant.interventions.patches {
-                for layer in patch.layers where patch.positions.contains(where: { $0 < cone.first[layer] }) {
-                    let key = SiteKey(site: patch.site, layer: layer)
-                    guard let state = clean.state(at: key, patch.positions), let first = patch.positions.first,
-                        let last = patch.positions.last
+                for key in patch.sites { idle[key, default: []].formUnion(patch.positions) }
+            }
+            for steer in variant.interventions.steers {
+                for key in steer.sites { idle[key, default: []].formUnion(steer.positions.prompt) }
+            }
+            for layer in cone.first.indices {
+                for site in Site.allCases {
+                    let key = SiteKey(site: site, layer: layer)
+                    let positions = idle[key, default: []].filter { $0 < cone.first[layer] }.sorted()
+                    guard let state = clean.state(at: key, positions), let first = positions.first,
+                        let last = positions.last
                     else { continue }
                     var rows = Matrix(rows: last - first + 1, columns: state.columns)
-                    for (row, position) in patch.positions.enumerated() {
-                        rows.setRow(position - first, state.row(row))
-                    }
-                    hooks.visit(patch.site, layer: layer, positions: first..<last + 1, state: &rows)
+                    for (row, position) in positions.enumerated() { rows.setRow(position - first, state.row(row)) }
+                    hooks.visit(site, layer: layer, positions: first..<last + 1, state: &rows)
                 }
             }
         }

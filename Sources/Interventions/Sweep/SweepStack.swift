@@ -19,8 +19,9 @@ struct SweepStack {
                 member.variant.interventions, states: member.variant.sourceStates, promptTokens: member.cone.tokens,
                 configuration: decoder.configuration, recordings: member.variant.measurements.recordings,
                 attention: member.variant.measurements.attention, boundary: {})
+            member.accountForIdleStates(in: hooks)
+            // After it, which passes rows between the idle positions, too.
             hooks.begin(with: member.clean)
-            member.accountForIdlePatches(in: hooks)
             return hooks
         }
         var sequences = zip(members, hooks).map(prompt)
