@@ -69,6 +69,8 @@ bench: setup $(CHECKPOINT)/config.json
 	@swift build $(SWIFT_FLAGS) --product benchmarks
 	@.build/release/benchmarks kernels
 	@.build/release/benchmarks measure $(CHECKPOINT)
+	@swift build $(SWIFT_FLAGS) --product narrowgate
+	@Benchmarks/sweeps.py .build/release/narrowgate $(CHECKPOINT)
 
 bench-peers: setup $(CHECKPOINT)/config.json
 	@swift build $(SWIFT_FLAGS) --product benchmarks

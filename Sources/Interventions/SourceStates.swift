@@ -30,10 +30,12 @@ package struct SourceStates {
     ///   - states: the stored states that the variants name (``PreparedInterventions/states``), as they were described
     ///     when the variants were prepared.
     ///   - cleanRuns: where clean sources are looked for before they are run.
+    ///   - sweeps: whether sources with interventions of their own are computed over their clean runs, as a job's variants and
+    ///     captured states are; otherwise from their first tokens.
     ///   - prompt: makes the prompt of a source run, picture included.
     package init(
         for variants: [PreparedInterventions], run: ModelRun, states: [String: StateTensor] = [:],
-        cleanRuns: CleanRunCache? = nil, prompt: (PromptContext) throws -> Prompt
+        cleanRuns: CleanRunCache? = nil, sweeps: Bool = false, prompt: (PromptContext) throws -> Prompt
     ) throws {
         stored = states
         for variant in variants {
@@ -58,7 +60,14 @@ package struct SourceStates {
                 continue
             }
             let inner = try SourceStates(
-                for: [source.interventions], run: run, states: states, cleanRuns: cleanRuns, prompt: prompt)
+                for: [source.interventions], run: run, states: states, cleanRuns: cleanRuns, sweeps: sweeps,
+                prompt: prompt)
+            if let cleanRuns, sweeps {
+                runs[at].states = try Sweep(run, cleanRuns: cleanRuns).states(
+                    at: recording, of: try prompt(source.context), under: source.interventions.resolved,
+                    sourceStates: inner.states(for: source.interventions))
+                continue
+            }
             runs[at].states = try run.states(
                 at: recording, of: try prompt(source.context),
                 under: source.interventions.resolved, sourceStates: inner.states(for: source.interventions))

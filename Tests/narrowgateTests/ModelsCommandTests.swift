@@ -51,7 +51,7 @@ import Testing
         let outcome = try await Narrowgate.run(["models", "selftest", "gait"], in: scratch)
         #expect(outcome.status == 1)
         #expect(
-            outcome.error == "narrowgate: gait is neither a folder nor a model; models are gate, open\n")
+            outcome.error == "narrowgate: gait is neither a folder nor a model; models are gate, open, reopened\n")
     }
 
     @Test("without a word models are listed, with a name one is described")

@@ -51,7 +51,7 @@ def measure(client, name, sizes):
     result["patching"] = {
         "chosen_layer": layer, "pairs": {attribute: len(measurements.pairs(paired, attribute)) for attribute in ("shape", "colour")},
         "eoi": measurements.patching(client, name, paired, "eoi"), "image": measurements.patching(client, name, paired, "image"),
-        "eoi, colour": measurements.patching(client, name, paired, "eoi", "colour", {"each_of": [layer]}),
+        "eoi, colour": measurements.patching(client, name, paired, "eoi", "colour"),
         "caption": measurements.patched_captions(client, name, paired, layer)}
     progress.done("test: [EOI] and image tokens patched")
     attended = [scene for count in measurements.COUNTS for scene in test[count][:sizes.attended // 3]]

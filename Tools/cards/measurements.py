@@ -118,13 +118,13 @@ def pairs(scenes, attribute):
             if base["probe"][attribute] != source["probe"][attribute]]
 
 
-def patching(client, model, scenes, positions, attribute="shape", layers="each"):
+def patching(client, model, scenes, positions, attribute="shape"):
     """The state entering each layer at `positions` taken from another picture: layer → accuracy, flips, similarity."""
     preset = {"shape": "probe", "colour": "probe.colour"}[attribute]
     by_layer, chosen = {}, pairs(scenes, attribute)
     for at in range(0, len(chosen), CHUNK):
         rows = client.rows("patches", {
-            "model": model, "prompt": {"preset": preset}, "site": "resid_in", "positions": positions, "layers": layers,
+            "model": model, "prompt": {"preset": preset}, "site": "resid_in", "positions": positions, "layers": "each",
             "pairs": [{"base": base["image"], "source": source["image"], "base_token": " " + base["probe"][attribute],
                        "source_token": " " + source["probe"][attribute]} for base, source in chosen[at:at + CHUNK]]})
         for row in rows:

@@ -1,12 +1,13 @@
 """The card's text, from `card.json`. No measured number is typed by hand; what was done in training is in `about/`."""
 import json
 import pathlib
+import re
 
 from datasets import SEEDS
 from intervals import half_width, percent, with_interval
 
-# Stands in `about/NAME.md` of a model that was trained on the 12 combinations, too, which `dataset scenes` calls held out.
-ALL_TRAINED = "<!-- trained on every combination -->\n"
+# The first line of `about/NAME.md` where a model has met the 12 combinations that `dataset scenes` calls held out: how.
+MET = re.compile(r"<!-- held out: (.*) -->\n")
 ABOUT = pathlib.Path(__file__).parent / "about"
 MEASURES = {"caption 1": "caption, 1 object", "caption 2": "caption, 2 objects", "caption 3": "caption, 3 objects", "colour": "colours",
             "shape": "shapes", "relation": "relations", "probe": "probe", "probe.colour": "probe.colour", "questions": "questions"}
@@ -20,8 +21,8 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in rows])
 
 
-def clean_table(result, all_trained):
-    return table(["", "60 combinations", "the other 12"] if all_trained else ["", "trained combinations", "held-out combinations"],
+def clean_table(result, met):
+    return table(["", "60 combinations", "the other 12"] if met else ["", "trained combinations", "held-out combinations"],
                  [[name, with_interval(result["clean"][key]), with_interval(result["unseen"][key])] for key, name in MEASURES.items()])
 
 
@@ -35,11 +36,29 @@ def patching_table(patching):
     chosen = patching["chosen_layer"]
     rows = []
     for eoi, image in zip(patching["eoi"], patching["image"]):
-        mark = "**" if eoi["layer"] == chosen else ""
+        mark = "**" if eoi["layer"] == chosen != 0 else ""
         cells = [f"{eoi['layer']}"] + [cell for row in (eoi, image) for cell in (
             percent(row["accuracy"]["share"]), with_interval(row["flipped"]), f"{row['similarity']:.3f}")]
         rows.append([mark + cell + mark for cell in cells])
     return table(["entering layer", "[EOI]: accurate", "flipped", "similarity", "image tokens: accurate", "flipped", "similarity"], rows)
+
+
+def chosen_layer(patching):
+    """Entering layer 0, [EOI] is a constant and flips nothing: that layer comes out first only where all are equal."""
+    if patching["chosen_layer"] == 0:
+        return "On the validation seed [EOI] flipped no pair at any layer."
+    return f"Bold: layer {patching['chosen_layer']}, where [EOI] flipped most on the validation seed."
+
+
+def other_answers(patching):
+    """What patching [EOI] does to the other probe, at every layer, and to whole captions, at the chosen one."""
+    rows = patching["eoi, colour"]
+    flips = ", ".join(percent(row["flipped"]["share"]) for row in rows)
+    said = f"Under probe.colour ({patching['pairs']['colour']} pairs), [EOI] flips {flips} at layers {rows[0]['layer']} to {rows[-1]['layer']}."
+    if patching["chosen_layer"] == 0:
+        return said
+    return (f"{said} At layer {patching['chosen_layer']}, its patch turns the whole caption into the source's, word for word, "
+            f"in {with_interval(patching['caption'])}.")
 
 
 def attention_table(attention):
@@ -122,13 +141,12 @@ def presets(folder):
 def card(name, folder, output):
     result = json.loads((output / "card.json").read_text())
     written = (ABOUT / f"{name}.md").read_text()
-    all_trained = written.startswith(ALL_TRAINED)
-    about, training = written.removeprefix(ALL_TRAINED).split("\n## Training\n")
-    unseen = ("of objects of the 12 combinations that `dataset scenes` calls held out: this model was trained on them, too" if all_trained
-              else "of objects of the 12 of 72 combinations of shape, colour and size that were held out of training")
+    met = MET.match(written)
+    about, training = written[met.end() if met else 0:].split("\n## Training\n")
+    unseen = "of objects of the 12 of 72 combinations of shape, colour and size that " + (
+        f"`dataset scenes` calls held out: {met[1]}" if met else "were held out of training")
     clean, patching = result["clean"], result["patching"]
     widest = max(half_width(result["conditions"][condition][measure]) for condition in CONDITIONS for measure in MEASURES)
-    colour = patching["eoi, colour"][0]
     aims = AIMS.get(name)
     return f"""{about.strip()}
 
@@ -155,7 +173,7 @@ A caption counts if greedy generation gives the true one word for word. colours,
 generated captions, each against the true one in its place. probe and probe.colour: one word for scenes of one object. questions: \
 one for every third scene, all kinds in turn.
 
-{clean_table(result, all_trained)}
+{clean_table(result, met)}
 
 ### Cuts
 
@@ -171,12 +189,11 @@ every picture: what cutting it *there* costs is structure. For the picture, read
 
 The state entering layer *l* at [EOI], or at all image tokens, is taken from another one-object picture with another shape ({patching['pairs']['shape']} pairs), under \
 the preset probe. accurate: the source's word is likelier than the base's; flipped: and was not before; similarity: of the next word's \
-distribution to the source's clean run. Bold: layer {patching['chosen_layer']}, where [EOI] flipped most on the validation seed.
+distribution to the source's clean run. {chosen_layer(patching)}
 
 {patching_table(patching)}
 
-At layer {colour['layer']}, patching [EOI] flips {with_interval(colour['flipped'])} of {patching['pairs']['colour']} pairs under probe.colour, and turns the whole caption into the \
-source's, word for word, in {with_interval(patching['caption'])}.
+{other_answers(patching)}
 
 ### Attention
 

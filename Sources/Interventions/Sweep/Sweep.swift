@@ -38,14 +38,15 @@ package struct SweepVariant: Sendable {
             layers: layers)
     }
 
-    /// What its clean run has to keep: the states that join, those that patches replace and steers by 0 leave, and those that
-    /// are measured.
+    /// What its clean run has to keep: the states that join, those that patches replace or steers by 0 leave, and those
+    /// that are measured.
     func extent(under cone: Cone) -> CleanRun.Extent {
-        let replaced = interventions.patches.map { StateRecording(sites: $0.sites, positions: $0.positions) }
-        let left = interventions.steers.filter { $0.scale == 0 }.map {
+        let patched = interventions.patches.map { StateRecording(sites: $0.sites, positions: $0.positions) }
+        let steered = interventions.steers.filter { $0.scale == 0 }.map {
             StateRecording(sites: $0.sites, positions: $0.positions.prompt)
         }
-        return (replaced + left + measurements.recordings).reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
+        let held = patched + steered + measurements.recordings
+        return held.reduce(CleanRun.Extent(keptFrom: cone.firstPosition)) {
             $0.union(.holding($1, tokens: cone.tokens))
         }
     }
@@ -92,6 +93,26 @@ package struct Sweep {
             outcomes += try SweepStack(members, run: run).outcomes(generation: options)
         }
         return outcomes
+    }
+
+    /// The states of some sites and positions of one variant, `[positions, width]`, as a capture of it has them.
+    func states(
+        at recording: StateRecording, of prompt: Prompt, under interventions: ResolvedInterventions,
+        sourceStates: RunStates
+    ) throws -> [SiteKey: Matrix] {
+        let captures = Dictionary(grouping: recording.sites, by: \.site).map { site, keys in
+            ResolvedMeasurements.Capture(
+                site: site, layers: keys.map(\.layer).sorted(), positions: recording.positions, pool: nil)
+        }
+        let variant = SweepVariant(
+            prompt, interventions: interventions, sourceStates: sourceStates,
+            measuring: ResolvedMeasurements(captures: captures))
+        return try outcomes(of: [variant], generation: nil)[0].measurements.captures.reduce(into: [:]) {
+            states, capture in
+            for layer in capture.specification.layers {
+                states[SiteKey(site: capture.specification.site, layer: layer)] = capture.state.rows(atLayer: layer)
+            }
+        }
     }
 
     /// Consecutive variants that are computed together.

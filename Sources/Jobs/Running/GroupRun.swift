@@ -62,8 +62,11 @@ package struct GroupRun: Sendable {
 
     /// What the interventions of the group's places take their states from.
     func sources(for prepared: [PreparedInterventions], run: ModelRun) throws -> SourceStates {
-        try SourceStates(
-            for: prepared, run: run, states: states, cleanRuns: plan.reuse == .on ? caches.cleanRuns : nil
+        // A clean source found is the clean source computed, so that captions look for theirs although they share nothing else.
+        let finds = plan.reuse == .on || plan.specification.kind == .caption
+        return try SourceStates(
+            for: prepared, run: run, states: states, cleanRuns: finds ? caches.cleanRuns : nil,
+            sweeps: plan.reuse == .on
         ) { try prompt($0, boundary: run.boundary) }
     }
 
@@ -91,9 +94,10 @@ extension JobPlan {
         }
     }
 
+    /// Whether runs share what they have in common. A caption under interventions is read from its first token.
     package var reuse: Reuse {
         switch specification {
-        case .caption: .on
+        case .caption(let caption): caption.interventions?.isEmpty == false ? .off : .on
         case .knockout(let knockout): knockout.reuse
         case .patch(let patch): patch.reuse
         }

@@ -76,7 +76,7 @@ private struct CaptureRun: Sendable {
         _ prompts: EncodedPrompts, states: [String: StateTensor], cleanRuns: CleanRunCache, boundary: LayerBoundary
     ) throws -> StateTensor {
         let run = ModelRun(prompts.model, boundary: { try boundary.pass() })
-        let sources = try SourceStates(for: [prepared], run: run, states: states, cleanRuns: cleanRuns) {
+        let sources = try SourceStates(for: [prepared], run: run, states: states, cleanRuns: cleanRuns, sweeps: true) {
             try prompts.prompt($0, boundary: run.boundary)
         }
         let variant = SweepVariant(
