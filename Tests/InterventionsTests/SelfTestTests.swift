@@ -9,10 +9,15 @@ import Testing
 struct SelfTestTests {
     static let folders =
         TraceParityTests.checkpoints.map { TinyModel.goldens.appending(path: $0) }
-        + ["gate", "open"].map { TinyModel.goldens.appending(path: "../../Models/\($0)").standardizedFileURL }
+        + ["gate", "open", "reopened"].map {
+            TinyModel.goldens.appending(path: "../../Models/\($0)").standardizedFileURL
+        }
 
-    private func results(_ folder: URL, engine: ((ModelRun) -> SelfTest.Engine)? = nil) throws -> [SelfTest.Result] {
-        let model = try VisionLanguageModel(directory: folder, name: folder.lastPathComponent)
+    private func results(
+        _ folder: URL, in format: NumberFormat? = nil, engine: ((ModelRun) -> SelfTest.Engine)? = nil
+    ) throws -> [SelfTest.Result] {
+        let model = try VisionLanguageModel(
+            directory: folder, name: folder.lastPathComponent, numberFormat: format)
         let test = try SelfTest(
             model, base: try model.encodeTestPicture(0), other: try model.encodeTestPicture(1),
             engine: engine?(ModelRun(model)))
@@ -26,6 +31,11 @@ struct SelfTestTests {
         for result in results { #expect(result.passed, "\(result)") }
         // Two ways of the same products agree to the last bit.
         #expect(results.count { $0.bound == 0 } == 12)
+    }
+
+    @Test("in bfloat16 they hold, too, some within its rounding", arguments: folders)
+    func bfloat16(folder: URL) throws {
+        for result in try results(folder, in: .bfloat16) { #expect(result.passed, "\(result)") }
     }
 
     /// Ways to compute something else than what was asked for, and a word of the identity that must notice.
