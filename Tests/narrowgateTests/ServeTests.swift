@@ -38,6 +38,15 @@ import Testing
         #expect(await server.stop() == 0)
     }
 
+    @Test("a server that is stopped while its model is being loaded ends in order")
+    func stoppedEarly() async throws {
+        let scratch = try ScratchFolder("serve")
+        for _ in 0..<12 {
+            let server = try await RunningServer.start(["--port", "0"], in: scratch)
+            #expect(await server.stop() == 0)
+        }
+    }
+
     @Test("flags win over the environment, the environment over the settings file")
     func precedence() async throws {
         let scratch = try ScratchFolder("serve")

@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Foundation
+import Glibc
 import Jobs
 import Logging
 
@@ -90,6 +91,15 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
         configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
 
+        try await Self.serve(configuration)
+        // Not `exit`, which runs the destructors of C++ libraries: a model that is still being loaded on another thread would
+        // lose oneDNN under its feet, and an orderly stop would end in a crash. Output is unbuffered, and what the store
+        // acknowledged is on the disk.
+        _exit(EXIT_SUCCESS)
+    }
+
+    /// Serves until it is asked to stop.
+    private static func serve(_ configuration: ServeConfiguration) async throws {
         // Before the first connection: a signal that comes while the server starts must not be lost.
         let (stop, stopping) = AsyncStream.makeStream(of: Void.self)
         let signals = InterruptSignals { stopping.finish() }
