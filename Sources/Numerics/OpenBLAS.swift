@@ -17,10 +17,10 @@ package enum OpenBLAS {
 
     /// Rows of a product whose rows come out alike wherever they stand in it and whatever their neighbours are.
     ///
-    /// At other heights kernels treat the rows at an edge differently, and sum them in another order. Tried on
-    /// 14 shapes of 24 to 2816: none of 16 rows differs on the AVX-512 kernels and none of 8 on any; of 16 on
-    /// Haswell's up to 31 % of the elements do.
-    package static let tileRows = ["SkylakeX", "Cooperlake", "SapphireRapids"].contains(kernel) ? 16 : 8
+    /// At other heights kernels treat the rows at an edge differently, and sum them in another order. Tried on 14 shapes of 24
+    /// to 2816, 2 threads: no element differs in 16 rows on SkylakeX's and Cooperlake's kernels, nor in 8 on these and
+    /// Haswell's; in 16 on Haswell's up to 39 % do. Other kernels get 8, and the tests of this say if that does not hold there.
+    package static let tileRows = ["SkylakeX", "Cooperlake"].contains(kernel) ? 16 : 8
 
     /// How many threads a large product may use. Process-wide, so set it before the engine starts.
     package static var threads: Int {
