@@ -147,7 +147,7 @@ def write_settings(shape, folder):
         vocabulary_map=tokens, image_token_id=tokens["<image>"])
     config["vq_config"].update(
         base_channels=BASE, channel_multiplier=MULTIPLIERS, embed_dim=LATENT, latent_channels=LATENT,
-        num_embeddings=CODES, num_res_blocks=BLOCKS, resolution=RESOLUTION)
+        num_embeddings=CODES, num_res_blocks=BLOCKS, resolution=RESOLUTION, attn_type="vanilla")
     settings = json.loads((GATE / "tokenizer_config.json").read_text())
     settings["added_tokens_decoder"] = {
         str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added}
