@@ -214,9 +214,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--page", type=pathlib.Path, default=ROOT / "docs" / "performance.md")
     options = parser.parse_args()
-    records = {name: json.loads(path.read_text()) for name in ("gate", *bars.SHAPES, "scaling")
-               if (path := record.FOLDER / f"{name}.json").exists()}
-    if not any(content["rows"] for name, content in records.items() if name != "scaling"):
+    paths = {name: record.FOLDER / f"{name}.json" for name in ("gate", *bars.SHAPES, "scaling")}
+    records = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    records = {name: content for name, content in records.items() if content["rows"]}
+    if not records.keys() - {"scaling"}:
         sys.exit(f"report.py: nothing measured in {record.FOLDER}; make bench measures")
     text = options.page.read_text()
     if BEGIN not in text or END not in text:
