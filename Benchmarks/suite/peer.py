@@ -80,13 +80,14 @@ class Torch:
 
     @torch.inference_mode()
     def caption(self, prompt, tokens):
-        """A greedy loop of forward passes, which is less than `generate` does around them."""
-        start = time.perf_counter()
-        cache = DynamicCache()
-        next_id = self.forward(prompt["ids"], cache).logits[:, -1].argmax(-1, keepdim=True)
-        for _ in range(tokens - 1):
-            next_id = self.forward(next_id, cache).logits[:, -1].argmax(-1, keepdim=True)
-        return time.perf_counter() - start
+        """A greedy loop of forward passes, which is less than `generate` does around them; up to the text's end."""
+        start, cache, ids, made = time.perf_counter(), DynamicCache(), prompt["ids"], 0
+        while made < tokens:
+            ids = self.forward(ids, cache).logits[:, -1].argmax(-1, keepdim=True)
+            made += 1
+            if int(ids) == self.model.config.eos_token_id:
+                break
+        return {"seconds": time.perf_counter() - start, "tokens": made}
 
     # -- [EOI] patched at every layer: the source's run, the base's, and a hooked run a layer
 

@@ -45,9 +45,10 @@ def load():
 
 
 class Record:
-    """The file of one shape. Rows that are measured again replace what was there; all others stay."""
+    """The file of one shape. Rows that are measured again replace what was there, both sides of it; all others stay."""
 
     def __init__(self, name):
+        self.run = datetime.datetime.now(datetime.timezone.utc).isoformat()
         self.path = FOLDER / f"{name}.json"
         self.content = json.loads(self.path.read_text()) if self.path.exists() else {"rows": {}}
         self.content["machine"] = machine()
@@ -59,9 +60,11 @@ class Record:
     def add(self, row, sides, started_load):
         """`sides`: name → a list of turns, each a number of seconds or a dictionary with `seconds` in it."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        old = self.content["rows"].get(row, {}).get("sides", {})
+        # Sides that are run one after the other are one run still; those of another day are not beside each other.
+        old = self.content["rows"].get(row, {})
+        kept = old["sides"] if old.get("run") == self.run else {}
         self.content["rows"][row] = {
-            "sides": {**old, **sides}, "date": now.strftime("%Y-%m-%d %H:%M"), "commit": commit(),
+            "run": self.run, "sides": {**kept, **sides}, "date": now.strftime("%Y-%m-%d %H:%M"), "commit": commit(),
             "load": [started_load, load()]}
         self._write()
 
