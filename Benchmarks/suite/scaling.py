@@ -17,6 +17,7 @@ Writes .build/bench/scaling.json.
 import argparse
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -92,6 +93,7 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--serve-flags", default="")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended, too
     folder, flags = pathlib.Path(options.folder).resolve(), options.serve_flags.split()
     saved, before = record.Record("scaling"), record.load()
 
