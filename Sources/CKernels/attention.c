@@ -8,14 +8,15 @@
 // the softmax: no running maximum, and a row's bits depend on the rows beside it only by which side of
 // `FEW_ROWS` they are on.
 
-/// Up to here each row reads keys and values where they are; beyond, a head's are first laid out for its rows.
-enum { FEW_ROWS = 8 };
+enum { FEW_ROWS = CKERNELS_FEW_ROWS };
 /// Positions whose keys or values of one head stay in the first-level cache while several rows read them.
 enum { TILE = 32 };
 
 /// Sequences that begin with the same keys, and the shape of their heads.
 struct group {
-    size_t heads, kv_heads, size, count;
+    size_t heads, kv_heads, size;
+    ckernels_format format;
+    size_t count;
     const ckernels_sequence *sequences;
 };
 
@@ -78,8 +79,12 @@ static void one_head(void *context, size_t index) {
     }
 }
 
+static struct group group_of(const ckernels_heads *heads, size_t count, const ckernels_sequence *sequences) {
+    return (struct group){heads->heads, heads->kv_heads, heads->size, heads->format, count, sequences};
+}
+
 void ckernels_attend(
-    ckernels_level level, size_t heads, size_t kv_heads, size_t size, size_t count, const ckernels_sequence *sequences
+    ckernels_level level, const ckernels_heads *heads, size_t count, const ckernels_sequence *sequences
 ) {
     if (count == 0) return;
     struct group *groups = scratch(count * sizeof *groups);
@@ -89,17 +94,49 @@ void ckernels_attend(
         if (first && first->segments->keys == sequences[s].segments->keys) {
             groups[group_count - 1].count++;
         } else {
-            groups[group_count++] = (struct group){heads, kv_heads, size, 1, sequences + s};
+            groups[group_count++] = group_of(heads, 1, sequences + s);
         }
     }
     struct attention attention = {level, groups};
     size_t work = 0;
-    for (size_t s = 0; s < count; s++) work += sequences[s].rows * positions(sequences + s) * heads * size;
+    for (size_t s = 0; s < count; s++) {
+        work += sequences[s].rows * positions(sequences + s) * heads->heads * heads->size;
+    }
     // Less is done before another thread has woken.
     if (work < 1 << 16) {
-        for (size_t index = 0; index < heads * group_count; index++) one_head(&attention, index);
+        for (size_t index = 0; index < heads->heads * group_count; index++) one_head(&attention, index);
     } else {
-        ckernels_parallel(heads * group_count, &attention, one_head);
+        ckernels_parallel(heads->heads * group_count, &attention, one_head);
     }
     free(groups);
+}
+
+void ckernels_head_scores(
+    ckernels_level level, const ckernels_heads *heads, size_t head, const ckernels_sequence *sequence, float *scores,
+    size_t stride
+) {
+    struct group group = group_of(heads, 1, sequence);
+    float *room = scratch(TILE * heads->size * sizeof *room);
+    switch (level) {
+    case CKERNELS_PLAIN: few_scores_plain(&group, head, stride, scores, room); break;
+    case CKERNELS_AVX2: few_scores_avx2(&group, head, stride, scores, room); break;
+    case CKERNELS_AVX512:
+    case CKERNELS_AVX512_BF16: few_scores_avx512(&group, head, stride, scores, room); break;
+    }
+    free(room);
+}
+
+void ckernels_head_mix(
+    ckernels_level level, const ckernels_heads *heads, size_t head, const ckernels_sequence *sequence,
+    const float *weights, size_t stride
+) {
+    struct group group = group_of(heads, 1, sequence);
+    float *room = scratch(TILE * heads->size * sizeof *room);
+    switch (level) {
+    case CKERNELS_PLAIN: few_mix_plain(&group, head, stride, weights, room); break;
+    case CKERNELS_AVX2: few_mix_avx2(&group, head, stride, weights, room); break;
+    case CKERNELS_AVX512:
+    case CKERNELS_AVX512_BF16: few_mix_avx512(&group, head, stride, weights, room); break;
+    }
+    free(room);
 }

@@ -42,6 +42,15 @@ TARGET static void NAME(round_bf16)(const struct rows *p, size_t first, size_t l
     }
 }
 
+TARGET static void NAME(widen_bf16)(const struct rows *p, size_t first, size_t last) {
+    float *restrict to = p->x;
+    const uint16_t *restrict from = (const uint16_t *)(const void *)p->y;
+    for (size_t i = first; i < last; i++) {
+        uint32_t word = (uint32_t)from[i] << 16;
+        memcpy(to + i, &word, sizeof word);
+    }
+}
+
 TARGET static void NAME(rms_norm)(const struct rows *p, size_t first, size_t last) {
     size_t columns = p->columns;
     for (size_t row = first; row < last; row++) {

@@ -54,4 +54,11 @@ extension Kernels {
     ) {
         ckernels_round_bf16(level, count, source, target)
     }
+
+    /// The same numbers in float32.
+    static func widenBFloat16(
+        _ source: UnsafePointer<UInt16>, count: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        ckernels_widen_bf16(level, count, source, target)
+    }
 }
