@@ -345,21 +345,12 @@ TARGET static void NAME(row_block)(
 /// One head of sequences of many rows: the segment that all begin with is laid out once.
 TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t stride, float *scores, float *room) {
     size_t size = g->size, start = head / (g->heads / g->kv_heads) * size;
-    size_t shared = 0, own = 0, most = 1;
-    for (size_t s = 0; s < g->count; s++) {
-        const ckernels_sequence *q = &g->sequences[s];
-        if (q->rows <= FEW_ROWS) continue;
-        size_t rest = 0;
-        for (size_t n = 1; n < q->segment_count; n++) rest += q->segments[n].count + 4 * LANES;
-        shared = q->segments->count > shared ? q->segments->count : shared;
-        own = rest > own ? rest : own;
-        most = q->segment_count > most ? q->segment_count : most;
-    }
-    if (shared == 0) return;
-    size_t padded = (shared + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
-    float *keys = scratch((padded + own) * size * sizeof *keys);
-    float *values = scratch((padded + own) * size * sizeof *values);
-    struct NAME(panel) *panels = scratch(most * sizeof *panels);
+    struct extent extent = extent_of(g, 4 * LANES);
+    if (extent.shared == 0) return;
+    size_t shared = extent.shared, padded = extent.padded;
+    float *keys = scratch((padded + extent.own) * size * sizeof *keys);
+    float *values = scratch((padded + extent.own) * size * sizeof *values);
+    struct NAME(panel) *panels = scratch(extent.segments * sizeof *panels);
     const ckernels_segment longest = {g->sequences->segments->keys, g->sequences->segments->values, shared};
     NAME(pack)(g, start, &longest, shared, keys, values, room);
     for (size_t s = 0; s < g->count; s++) {
@@ -383,7 +374,8 @@ TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t st
     free(panels);
 }
 
-TARGET static void NAME(head)(const struct group *g, size_t head) {
+/// - many: whether sequences of many rows are computed, too.
+TARGET static void NAME(head)(const struct group *g, size_t head, int many) {
     size_t rows = MAX_ROWS, stride = 0, few = 0;
     for (size_t s = 0; s < g->count; s++) {
         if (g->sequences[s].rows <= FEW_ROWS) few += g->sequences[s].rows;
@@ -395,7 +387,7 @@ TARGET static void NAME(head)(const struct group *g, size_t head) {
     float *scores = scratch((rows * stride + TILE * g->size) * sizeof *scores);
     float *room = scores + rows * stride;
     if (few > 0) NAME(few_rows)(g, head, stride, scores, room);
-    NAME(many_rows)(g, head, stride, scores, room);
+    if (many) NAME(many_rows)(g, head, stride, scores, room);
     free(scores);
 }
 

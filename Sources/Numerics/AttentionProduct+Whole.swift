@@ -21,10 +21,10 @@ extension AttentionProduct {
 
     /// Attention of all heads: the mixed values of the sequences' rows, without a matrix of weights.
     ///
-    /// Sequences that follow each other and begin with the same segment read it once. Queries, weights and sums are float32
-    /// whatever keys and values are stored in: a run whose attention somebody watches or cuts goes through
-    /// ``scores(head:queries:rows:keys:into:)`` and ``mix(head:weights:values:into:rows:)``, and must not differ from one without
-    /// by more than low bits. A row's bits depend on its own sequence alone.
+    /// Sequences that follow each other and begin with the same segment read it once. A row's bits depend on its own sequence
+    /// alone. Queries and weights are float32 as they are, or rounded to bfloat16 (``roundsQueriesAndWeights(of:)``); sums are
+    /// float32. A run whose attention somebody watches or cuts goes through ``scores(head:queries:rows:keys:into:)`` and
+    /// ``mix(head:weights:values:into:rows:)`` with what is rounded alike, and differs from one without in low bits at most.
     ///
     /// - Parameters:
     ///   - queries: `[rows, heads * headSize]`.
@@ -45,6 +45,19 @@ extension AttentionProduct {
                 }
             }
         }
+    }
+
+    /// Whether ``mix(queries:_:into:)`` rounds a sequence's queries and weights to bfloat16: where keys and values are stored so,
+    /// the rows are many, as in linear layers, and the processor multiplies bfloat16.
+    package func roundsQueriesAndWeights(of sequence: Sequence) -> Bool {
+        guard sequence.rows.count > Self.fewRows, let segment = sequence.keys.first else { return false }
+        var shape = shape(isBFloat16: segment.rows.isBFloat16)
+        return ckernels_takes_pairs(Kernels.level, &shape) != 0
+    }
+
+    private func shape(isBFloat16: Bool) -> ckernels_heads {
+        ckernels_heads(
+            heads: heads, kv_heads: kvHeads, size: headSize, format: isBFloat16 ? CKERNELS_BFLOAT16 : CKERNELS_FLOAT32)
     }
 
     /// A sequence of at most this many rows may be taken head by head with the bits of the whole.
@@ -129,9 +142,8 @@ extension AttentionProduct {
         _ body: (UnsafePointer<ckernels_heads>, [ckernels_sequence]) -> Void
     ) {
         let segments = sequences.flatMap { zip($0.keys, $0.values) }
-        guard let format = segments.first?.0.rows.isBFloat16 else { return }
-        var shape = ckernels_heads(
-            heads: heads, kv_heads: kvHeads, size: headSize, format: format ? CKERNELS_BFLOAT16 : CKERNELS_FLOAT32)
+        guard let isBFloat16 = segments.first?.0.rows.isBFloat16 else { return }
+        var shape = shape(isBFloat16: isBFloat16)
         Self.withSegments(segments[...], []) { segments in
             // A segment has `count` rows of all key heads: `check` has seen to it. There is one at least.
             guard var segment = segments.baseAddress else { return }

@@ -61,4 +61,9 @@ extension Kernels {
     ) {
         ckernels_widen_bf16(level, count, source, target)
     }
+
+    /// Rounds to the nearest number that bfloat16 has, in place.
+    static func roundFloats(_ numbers: UnsafeMutablePointer<Float>, count: Int) {
+        ckernels_round_floats(level, count, numbers)
+    }
 }

@@ -44,9 +44,8 @@ import Testing
             }
             let all = try pass(.all)
             #expect(try pass(.last) == all)
-            let last = decoder.configuration.layers - 1
             for site in Site.allCases {
-                let witness = Witness([site], layer: last)
+                let witness = Witness([site], layer: decoder.configuration.layers - 1)
                 #expect(try pass(.last, witness) == all, "\(site)")
                 #expect(witness.rows[site] == count)
             }
@@ -88,9 +87,11 @@ import Testing
         }
     }
 
-    @Test("watched attention of many rows agrees with unwatched within rounding, also over a shared cache")
-    func watchedPrompt() throws {
-        let decoder = RandomDecoder(format: .bfloat16).decoder
+    @Test(
+        "watched attention of many rows agrees with unwatched within rounding, also over a shared cache",
+        arguments: [6, 16])
+    func watchedPrompt(headSize: Int) throws {
+        let decoder = RandomDecoder(headSize: headSize, format: .bfloat16).decoder
         var base = KVCache(configuration: decoder.configuration)
         _ = try decoder.forward(decoder.embed(ids), cache: &base)
         let first = Array(repeating: 7, count: decoder.configuration.layers)
@@ -104,7 +105,7 @@ import Testing
         let unwatched = try states([nil, nil])
         let watched = try states([Witness([], layer: 1, attention: true), Witness([], layer: 1, attention: true)])
         for (a, b) in zip(unwatched, watched) {
-            for (x, y) in zip(a.elements, b.elements) { #expect(abs(x - y) < 1e-4) }
+            for (x, y) in zip(a.elements, b.elements) { #expect(abs(x - y) < 5e-3) }
         }
         #expect(watched[0] == watched[1])
     }

@@ -8,11 +8,11 @@ struct RandomDecoder {
     private static let masked = [3, 4]
 
     init(
-        kvHeads: Int = 2, qkNorm: Bool = true, normPlacement: DecoderConfiguration.NormPlacement = .input,
+        kvHeads: Int = 2, headSize: Int = 6, qkNorm: Bool = true, normPlacement: DecoderConfiguration.NormPlacement = .input,
         format: NumberFormat = .float32
     ) {
         configuration = DecoderConfiguration(
-            hidden: 24, intermediate: 40, layers: 3, heads: 4, kvHeads: kvHeads, headSize: 6, vocabulary: 31,
+            hidden: 24, intermediate: 40, layers: 3, heads: 4, kvHeads: kvHeads, headSize: headSize, vocabulary: 31,
             rmsEpsilon: 1e-5, ropeBase: 10_000, maximumPositions: 64, qkNorm: qkNorm, normPlacement: normPlacement)
         var random = RandomFloats(format: format)
         let shape = configuration
@@ -45,8 +45,11 @@ struct RandomDecoder {
 
 /// Reproducible numbers, evenly spread around a centre.
 struct RandomFloats {
-    var format = NumberFormat.float32
+    private let format: NumberFormat
     private var state: UInt64 = 0x2545_F491_4F6C_DD1D
+
+    /// - Parameter format: of linear weights.
+    init(format: NumberFormat = .float32) { self.format = format }
 
     mutating func next() -> Float {
         state ^= state << 13

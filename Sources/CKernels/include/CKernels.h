@@ -49,6 +49,8 @@ void ckernels_bf16_rows(
 
 /// Rounds to the nearest bfloat16, ties to even; NaNs stay NaNs.
 void ckernels_round_bf16(ckernels_level level, size_t count, const float *from, uint16_t *to);
+/// The nearest numbers that bfloat16 has, in place.
+void ckernels_round_floats(ckernels_level level, size_t count, float *x);
 /// The same numbers as floats.
 void ckernels_widen_bf16(ckernels_level level, size_t count, const uint16_t *from, float *to);
 
@@ -85,6 +87,9 @@ void ckernels_channel_sums(
     float *sums);
 
 // Attention of several sequences: every head of their rows over the keys that they see, without a matrix of weights.
+//
+// Where the processor multiplies bfloat16 in pairs (`ckernels_takes_pairs`), sequences of more than CKERNELS_FEW_ROWS rows over
+// bfloat16 keys and values have their queries and weights rounded to bfloat16, too.
 
 /// What keys and values are stored in: all of a call in one format. Queries, weights and sums are floats with either.
 typedef enum ckernels_format {
@@ -116,6 +121,9 @@ typedef struct ckernels_heads {
 
 /// Up to here a sequence's rows read keys and values where they are; beyond, a head's are first laid out for its rows.
 enum { CKERNELS_FEW_ROWS = 8 };
+
+/// Whether sequences of many rows have their queries and weights rounded.
+int ckernels_takes_pairs(ckernels_level level, const ckernels_heads *heads);
 
 /// Sequences that follow each other and begin with the same keys read them once. A row's bits depend on its own sequence
 /// alone.

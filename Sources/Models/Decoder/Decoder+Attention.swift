@@ -48,8 +48,11 @@ extension Decoder {
                 observe(queries, sequence, at: positions, layer: layer, observer, into: &output)
             case (let observer, _):
                 // In float32, the format of parity, this is the only way: there watching a run must not change a bit of it.
-                let sequence = widened.floats(of: sequence)
-                mix(queries, sequence, at: positions, layer: layer, observer: observer, into: &output)
+                let isRounded = heads.roundsQueriesAndWeights(of: sequence)
+                if isRounded { queries.roundToBFloat16(rows: extent) }
+                let floats = widened.floats(of: sequence)
+                mix(
+                    queries, floats, at: positions, layer: layer, observer: observer, rounded: isRounded, into: &output)
             }
         }
         heads.mix(queries: queries, unobserved, into: &output)
@@ -57,9 +60,11 @@ extension Decoder {
     }
 
     /// A sequence's heads one at a time: scores, softmax, mixed values.
+    ///
+    /// - Parameter isRounded: whether values are mixed by weights rounded to bfloat16, as they are where nobody looks.
     private func mix(
         _ queries: Matrix, _ sequence: AttentionProduct.Sequence, at positions: Range<Int>, layer: Int,
-        observer: (any ForwardHooks)?, into output: inout Matrix
+        observer: (any ForwardHooks)?, rounded isRounded: Bool, into output: inout Matrix
     ) {
         let rows = sequence.rows
         // One buffer for all heads: scores become weights in place.
@@ -74,13 +79,14 @@ extension Decoder {
             }
             attention.softmaxRows(firstVisible: sequence.firstVisible)
             observer?.weights(layer: layer, head: head, positions: positions, &attention)
+            if isRounded { attention.roundToBFloat16(rows: 0..<rows.count) }
             for segment in sequence.values {
                 heads.mix(head: head, weights: attention, values: segment, into: &output, rows: rows)
             }
         }
     }
 
-    /// As ``mix(_:_:at:layer:observer:into:)`` for few rows, with the bits that they have when nobody looks.
+    /// As ``mix(_:_:at:layer:observer:rounded:into:)`` for few rows, with the bits that they have when nobody looks.
     private func observe(
         _ queries: Matrix, _ sequence: AttentionProduct.Sequence, at positions: Range<Int>, layer: Int,
         _ observer: any ForwardHooks, into output: inout Matrix

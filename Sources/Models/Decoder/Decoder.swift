@@ -35,11 +35,7 @@ package final class Decoder: Sendable {
     }
 
     /// Embedding rows of token ids, `[tokens, hidden]`. Ids lie in the vocabulary.
-    package func embed(_ ids: [Int]) -> Matrix {
-        var states = Matrix(rows: ids.count, columns: configuration.hidden)
-        for (row, id) in ids.enumerated() { states.setRow(row, weights.embedding.row(id)) }
-        return states
-    }
+    package func embed(_ ids: [Int]) -> Matrix { weights.embedding.rows(ids) }
 
     /// Advances rows through all layers and adds them to the cache.
     ///
