@@ -122,7 +122,8 @@ extension AttentionProduct {
             "keys and values are cut at the same places")
         let isBFloat16 = sequence.keys[0].rows.isBFloat16
         precondition(
-            (sequence.keys + sequence.values).allSatisfy { $0.rows.isBFloat16 == isBFloat16 }, "keys and values have one format")
+            (sequence.keys + sequence.values).allSatisfy { $0.rows.isBFloat16 == isBFloat16 },
+            "keys and values have one format")
         precondition(
             (sequence.keys + sequence.values).allSatisfy { $0.rows.count >= $0.count * kvHeads * headSize },
             "segments are whole rows")

@@ -8,7 +8,8 @@ struct RandomDecoder {
     private static let masked = [3, 4]
 
     init(
-        kvHeads: Int = 2, headSize: Int = 6, qkNorm: Bool = true, normPlacement: DecoderConfiguration.NormPlacement = .input,
+        kvHeads: Int = 2, headSize: Int = 6, qkNorm: Bool = true,
+        normPlacement: DecoderConfiguration.NormPlacement = .input,
         format: NumberFormat = .float32
     ) {
         configuration = DecoderConfiguration(

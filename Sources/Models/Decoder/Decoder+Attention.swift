@@ -136,11 +136,14 @@ extension AttentionProduct.Sequence {
 /// Keys and values in float32 for kernels that take no others. What sequences that follow each other begin with is widened
 /// once.
 private struct WidenedSegments {
-    private var first: (keys: KeyValueRows, values: KeyValueRows, widenedKeys: KeyValueRows, widenedValues: KeyValueRows)?
+    private var first:
+        (keys: KeyValueRows, values: KeyValueRows, widenedKeys: KeyValueRows, widenedValues: KeyValueRows)?
 
     /// The same sequence in float32.
     mutating func floats(of sequence: AttentionProduct.Sequence) -> AttentionProduct.Sequence {
-        guard let keys = sequence.keys.first, let values = sequence.values.first, keys.rows.isBFloat16 else { return sequence }
+        guard let keys = sequence.keys.first, let values = sequence.values.first, keys.rows.isBFloat16 else {
+            return sequence
+        }
         if first.map({ $0.keys.isSameStorage(as: keys.rows) && $0.values.isSameStorage(as: values.rows) }) != true {
             first = (keys.rows, values.rows, keys.rows.widened, values.rows.widened)
         }
@@ -148,6 +151,7 @@ private struct WidenedSegments {
         return AttentionProduct.Sequence(
             rows: sequence.rows, firstVisible: sequence.firstVisible,
             keys: [.init(rows: first.widenedKeys, count: keys.count)] + sequence.keys.dropFirst().map(\.widened),
-            values: [.init(rows: first.widenedValues, count: values.count)] + sequence.values.dropFirst().map(\.widened))
+            values: [.init(rows: first.widenedValues, count: values.count)] + sequence.values.dropFirst().map(\.widened)
+        )
     }
 }
