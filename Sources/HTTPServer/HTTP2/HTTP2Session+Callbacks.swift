@@ -7,18 +7,27 @@ extension HTTP2Session {
         context.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    static func makeSession() -> OpaquePointer {
+    static func makeSession(_ limits: Limits) -> OpaquePointer {
         var callbacks: OpaquePointer?
         nghttp2_session_callbacks_new(&callbacks)
         defer { nghttp2_session_callbacks_del(callbacks) }
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, onBeginFrame)
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onFrameSent)
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, onBeginHeaders)
         nghttp2_session_callbacks_set_on_header_callback(callbacks, onHeader)
         nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, onInvalidHeader)
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, onFrame)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onData)
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
+        var options: OpaquePointer?
+        nghttp2_option_new(&options)
+        defer { nghttp2_option_del(options) }
+        nghttp2_option_set_max_continuations(options, limits.continuations)
+        nghttp2_option_set_max_outbound_ack(options, limits.suspiciousFrames)
+        // Closed streams are kept by nghttp2 only for the tree of priorities, which there is not.
+        nghttp2_option_set_no_closed_streams(options, 1)
         var session: OpaquePointer?
-        nghttp2_session_server_new(&session, callbacks, nil)
+        nghttp2_session_server_new2(&session, callbacks, nil, options)
         // It fails for lack of memory alone, which Swift's own allocations do not survive either.
         guard let session else { fatalError("nghttp2 could not allocate a session: out of memory") }
         return session
@@ -26,11 +35,30 @@ extension HTTP2Session {
 
     private static let stop = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
+    /// Frames of types that nobody has defined are skipped, but not for ever.
+    private static let onBeginFrame: nghttp2_on_begin_frame_callback = { _, header, context in
+        guard let session = from(context), let header else { return stop }
+        return UInt32(header.pointee.type) > NGHTTP2_CONTINUATION.rawValue ? session.suspect() : 0
+    }
+
+    /// A reset that the client's mistakes make us send costs as much as one of its own (CVE-2025-8671), whoever is at fault.
+    private static let onFrameSent: nghttp2_on_frame_send_callback = { _, frame, context in
+        guard let session = from(context), let frame else { return stop }
+        switch UInt32(frame.pointee.hd.type) {
+        // One window is given back for the stream and one for the connection, at most.
+        case NGHTTP2_DATA.rawValue: session.expectedWindowUpdates += 2
+        case NGHTTP2_RST_STREAM.rawValue: session.noteReset()
+        default: break
+        }
+        return 0
+    }
+
     private static let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, frame, context in
         guard let session = from(context), let frame else { return stop }
         if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
             let identifier = frame.pointee.hd.stream_id
             session.streams[identifier] = HTTP2Stream(identifier: identifier, now: session.now)
+            session.expectedWindowUpdates += 2
         }
         return 0
     }
@@ -64,9 +92,17 @@ extension HTTP2Session {
         case NGHTTP2_DATA.rawValue:
             if ends, let stream = session.streams[header.stream_id] {
                 session.contentComplete(stream)
-            } else if header.length == 0, !ends {
+            } else if header.length - frame.pointee.data.padlen <= 0, !ends {
                 return session.suspect()
             }
+        case NGHTTP2_PING.rawValue where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
+            withUnsafeBytes(of: frame.pointee.ping.opaque_data) { bytes in
+                bytes.withMemoryRebound(to: UInt8.self) { session.ponged($0) }
+            }
+            return session.suspect()
+        case NGHTTP2_WINDOW_UPDATE.rawValue:
+            guard session.expectedWindowUpdates > 0 else { return session.suspect() }
+            session.expectedWindowUpdates -= 1
         case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue,
             NGHTTP2_PRIORITY.rawValue:
             return session.suspect()
@@ -96,7 +132,16 @@ extension HTTP2Session {
     }
 
     private func suspect() -> Int32 {
-        suspicion.allowsOneMore(at: now) ? 0 : Self.stop
+        if suspicion.allowsOneMore(at: now) { return 0 }
+        isFlooded = true
+        return Self.stop
+    }
+
+    /// Counts a reset that was sent. Stops the reading with the next byte, not the writing that is going on.
+    private func noteReset() {
+        guard !isFlooded, !suspicion.allowsOneMore(at: now) else { return }
+        isFlooded = true
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM.rawValue)
     }
 
     private func headComplete(_ stream: HTTP2Stream, isComplete: Bool) {
