@@ -2,6 +2,8 @@
 #
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
 #   make test       set up, build, and run the test suite and every command of README.md and docs
+#   make test-http  raw HTTP/2 frames, right, wrong and hostile, against a server of this build
+#   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make build      set up and build .build/release/narrowgate
 #   make setup      install the system packages that are missing
@@ -24,9 +26,10 @@ N ?= 1000
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
+HTTP_TOOLS := .build/http
 CHECKPOINT := .build/checkpoints/$(SHAPE)
 
-.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers clean
+.PHONY: demo test test-suite test-http test-proxies test-docs build setup lint format test-kill bench bench-peers clean
 
 setup:
 	@Tools/setup/install.sh
@@ -40,11 +43,23 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-docs
+test: build lint test-suite test-http test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
 	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+
+$(HTTP_TOOLS)/installed: Tools/http/requirements.txt
+	@python3 -m venv $(HTTP_TOOLS)
+	@$(HTTP_TOOLS)/bin/pip install --quiet -r $<
+	@touch $@
+
+test-http: build $(HTTP_TOOLS)/installed
+	@echo "test: HTTP/2, frame by frame"
+	@$(HTTP_TOOLS)/bin/python Tools/http/http2_suite.py
+
+test-proxies: build
+	@Tools/http/proxies.py
 
 test-docs: build
 	@echo "test: every command in README and docs"

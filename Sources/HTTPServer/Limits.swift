@@ -24,7 +24,8 @@ package struct Limits: Sendable, Equatable {
     /// CONTINUATION frames of one header section over HTTP/2; beyond it the connection ends.
     package var continuations = 8
     /// Frames of a kind that costs the server more than the client (resets, also those that it makes
-    /// the server send, pings, settings, priorities, empty and unknown frames, needless window updates) that one HTTP/2
+    /// the server send, pings, settings, priorities, empty frames, frames on
+    /// closed streams, needless window updates) that one HTTP/2
     /// connection may send at once, and the number forgiven each second; beyond it the connection ends.
     package var suspiciousFrames = 400
     package var suspiciousFramesForgivenPerSecond = 50

@@ -2,6 +2,7 @@
 
 The server says ENHANCE_YOUR_CALM, or just ends the connection, long before all of it is sent.
 """
+import socket
 import struct
 
 from wire import *
@@ -9,11 +10,13 @@ from wire import *
 Address = tuple[str, int]
 
 
-def flood(address: Address, pieces, most: int, opening: bytes = b"") -> str | None:
+def flood(address: Address, pieces, most: int, opening: bytes = b"",
+          unfinished: bytes = b"") -> str | None:
     """Sends pieces until the server has had enough; `most` of them are too many."""
     with Connection(address) as peer:
         peer.send(opening)
         peer.pong()
+        peer.send(unfinished)
         sent = 0
         for piece in pieces:
             if not peer.send(piece):
@@ -71,15 +74,13 @@ def refused_streams(address: Address) -> str | None:
 
 def continuation_flood(address: Address) -> str | None:
     """A header section that never ends (CVE-2024-28182 and its kin)."""
-    return flood(address, (frame(CONTINUATION, 0, 1, block([("x", "y")])) for _ in range(5000)), 5000,
-                 frame(HEADERS, END_STREAM, 1, block(get()))[:0] + b"") or flood(
-        address, ((frame(HEADERS, END_STREAM, 1, block(get())) if n == 0 else frame(CONTINUATION, 0, 1, b""))
-                  for n in range(5000)), 5000)
+    return flood(address, (frame(CONTINUATION, 0, 1, b"") for _ in range(5000)), 5000, unfinished=frame(
+        HEADERS, END_STREAM, 1, block(get())))
 
 
 def hpack_bomb(address: Address) -> str | None:
     """A few bytes that stand for megabytes of fields (CVE-2016-6581)."""
-    large = b"\x40\x01x" + b"\x7f\x80\x1f" + b"a" * 4095
+    large = b"\x40\x01x" + b"\x7f\xa1\x1e" + b"a" * 4000
     bomb = b"\xbe" * 16000
 
     def pieces():
@@ -122,8 +123,11 @@ def window_updates(address: Address) -> str | None:
 
 
 def unknown_frames(address: Address) -> str | None:
-    """Frames of an unknown type."""
-    return flood(address, (frame(0x16, 0, 0, b"") for _ in range(50000)), 50000)
+    """Frames of an unknown type: they are passed over, and cost no more than their bytes."""
+    with Connection(address) as peer:
+        for _ in range(500):
+            peer.send(frame(0x16) * 100)
+        return None if peer.pong() else "the connection ended"
 
 
 def stalled_windows(address: Address) -> str | None:
@@ -146,16 +150,26 @@ def stalled_windows(address: Address) -> str | None:
 
 
 def idle_connections(address: Address) -> str | None:
-    """Three hundred connections that say nothing after their preface."""
-    peers = [Connection(address) for _ in range(300)]
+    """A thousand connections that say nothing: half of them after a preface, half after a request over HTTP/1.1."""
+    peers = [Connection(address) for _ in range(500)]
+    old = [socket.create_connection(address, timeout=20) for _ in range(500)]
     try:
+        for peer in old:
+            peer.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for number, peer in enumerate(old):
+            if not peer.recv(4096).startswith(b"HTTP/1.1 200 "):
+                return f"connection {number} is not answered"
         with Connection(address) as other:
             other.request(1)
             status = other.status(1)
-            return None if status == "200" else f"somebody else was answered {status}"
+            if status != "200":
+                return f"somebody else was answered {status}"
+        # All of them are still there.
+        lost = sum(not peer.pong() for peer in peers)
+        return f"{lost} connections were dropped" if lost else None
     finally:
-        for peer in peers:
-            peer.socket.close()
+        for peer in [*old, *(peer.socket for peer in peers)]:
+            peer.close()
 
 
 ATTACKS = [rapid_reset, made_you_reset, made_you_reset_by_headers, refused_streams, continuation_flood, hpack_bomb, pings,

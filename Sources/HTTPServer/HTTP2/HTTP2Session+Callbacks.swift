@@ -24,8 +24,6 @@ extension HTTP2Session {
         defer { nghttp2_option_del(options) }
         nghttp2_option_set_max_continuations(options, limits.continuations)
         nghttp2_option_set_max_outbound_ack(options, limits.suspiciousFrames)
-        // Closed streams are kept by nghttp2 only for the tree of priorities, which there is not.
-        nghttp2_option_set_no_closed_streams(options, 1)
         var session: OpaquePointer?
         nghttp2_session_server_new2(&session, callbacks, nil, options)
         // It fails for lack of memory alone, which Swift's own allocations do not survive either.
@@ -35,10 +33,23 @@ extension HTTP2Session {
 
     private static let stop = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
-    /// Frames of types that nobody has defined are skipped, but not for ever.
+    /// What nghttp2 passes over in silence because we asked it to have no priorities and to keep no closed streams.
     private static let onBeginFrame: nghttp2_on_begin_frame_callback = { _, header, context in
         guard let session = from(context), let header else { return stop }
-        return UInt32(header.pointee.type) > NGHTTP2_CONTINUATION.rawValue ? session.suspect() : 0
+        let identifier = header.pointee.stream_id
+        switch UInt32(header.pointee.type) {
+        case NGHTTP2_PRIORITY.rawValue:
+            guard identifier > 0 else { return session.end(NGHTTP2_PROTOCOL_ERROR) }
+            return session.suspect()
+        case NGHTTP2_HEADERS.rawValue:
+            if identifier > session.lastStream {
+                session.lastStream = identifier
+            } else if session.streams[identifier] == nil {
+                return session.suspect()
+            }
+        default: break
+        }
+        return 0
     }
 
     /// A reset that the client's mistakes make us send costs as much as one of its own (CVE-2025-8671), whoever is at fault.
@@ -47,7 +58,9 @@ extension HTTP2Session {
         switch UInt32(frame.pointee.hd.type) {
         // One window is given back for the stream and one for the connection, at most.
         case NGHTTP2_DATA.rawValue: session.expectedWindowUpdates += 2
-        case NGHTTP2_RST_STREAM.rawValue: session.noteReset()
+        case NGHTTP2_RST_STREAM.rawValue:
+            // Not `suspect()`: the writing is to go on, to its last word.
+            if !session.suspicion.allowsOneMore(at: session.now) { session.condemn(NGHTTP2_ENHANCE_YOUR_CALM) }
         default: break
         }
         return 0
@@ -72,7 +85,8 @@ extension HTTP2Session {
             name: UnsafeBufferPointer(start: name, count: nameCount),
             value: UnsafeBufferPointer(start: value, count: valueCount), limits: session.limits)
         // Decompressing on and on for somebody so far over the limit is the attack itself.
-        return stream.head.size > 4 * (session.limits.headerSection + session.limits.requestLine) ? stop : 0
+        let most = 4 * (session.limits.headerSection + session.limits.requestLine)
+        return stream.head.size > most ? session.end(NGHTTP2_ENHANCE_YOUR_CALM) : 0
     }
 
     /// Without this nghttp2 would drop invalid fields silently; so the stream is reset instead.
@@ -103,8 +117,7 @@ extension HTTP2Session {
         case NGHTTP2_WINDOW_UPDATE.rawValue:
             guard session.expectedWindowUpdates > 0 else { return session.suspect() }
             session.expectedWindowUpdates -= 1
-        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue,
-            NGHTTP2_PRIORITY.rawValue:
+        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue:
             return session.suspect()
         default: break
         }
@@ -132,16 +145,13 @@ extension HTTP2Session {
     }
 
     private func suspect() -> Int32 {
-        if suspicion.allowsOneMore(at: now) { return 0 }
-        isFlooded = true
-        return Self.stop
+        suspicion.allowsOneMore(at: now) ? 0 : end(NGHTTP2_ENHANCE_YOUR_CALM)
     }
 
-    /// Counts a reset that was sent. Stops the reading with the next byte, not the writing that is going on.
-    private func noteReset() {
-        guard !isFlooded, !suspicion.allowsOneMore(at: now) else { return }
-        isFlooded = true
-        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM.rawValue)
+    /// Condemns the client from a callback of the reading, which stops there.
+    private func end(_ code: nghttp2_error_code) -> Int32 {
+        condemn(code)
+        return Self.stop
     }
 
     private func headComplete(_ stream: HTTP2Stream, isComplete: Bool) {

@@ -41,8 +41,10 @@ package final class HTTP2Session {
     var expectedWindowUpdates: Int
     private var date = HTTPDate()
     private(set) var isBroken = false
-    /// The client did too much of what is suspicious. It is told so (`ENHANCE_YOUR_CALM`), and nothing more is read.
-    var isFlooded = false
+    /// Why nothing more is read from this client, once that is so; it is told.
+    private(set) var verdict: nghttp2_error_code?
+    /// The highest stream that the client has opened.
+    var lastStream: Int32 = 0
     private var leaving = Leaving.no
     /// Set up in `init` before anything else can see it, freed in `deinit`.
     let session: OpaquePointer
@@ -92,14 +94,17 @@ package final class HTTP2Session {
     /// Takes what the client sent; `now` in nanoseconds that never go back.
     package func receive(_ bytes: UnsafeBufferPointer<UInt8>, now: UInt64) {
         self.now = now
-        guard !isBroken, !isFlooded, let base = bytes.baseAddress else { return }
+        guard !isBroken, verdict == nil, let base = bytes.baseAddress else { return }
         guard nghttp2_session_mem_recv(session, base, bytes.count) < 0 else { return }
-        guard isFlooded else {
-            isBroken = true
-            return
-        }
-        // The callback that noticed has stopped the reading; writing still works, and the last word is said.
-        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM.rawValue)
+        // The callback that condemned the client has stopped the reading; writing still works, and the last word is said.
+        if verdict == nil { isBroken = true }
+    }
+
+    /// Ends the connection: the client learns why, and nothing more of it is read.
+    func condemn(_ code: nghttp2_error_code) {
+        guard verdict == nil else { return }
+        verdict = code
+        nghttp2_session_terminate_session(session, code.rawValue)
     }
 
     /// Takes what the client sent, for tests.
@@ -110,8 +115,8 @@ package final class HTTP2Session {
     /// What has happened since the last call.
     package func takeEvents() -> [Event] {
         defer { events.removeAll(keepingCapacity: true) }
-        guard isFlooded else { return events }
-        // What a flood has asked for is not worth an answer; what it has broken off is still to be stopped.
+        guard verdict != nil else { return events }
+        // What such a client has asked for is not worth an answer; what it has broken off is still to be stopped.
         return events.filter { if case .closed = $0 { true } else { false } }
     }
 
@@ -131,7 +136,7 @@ package final class HTTP2Session {
 
     /// Whether the connection has nothing more to do, or broke the rules beyond repair.
     package var isFinished: Bool {
-        isBroken || (isFlooded && nghttp2_session_want_write(session) == 0)
+        isBroken || (verdict != nil && nghttp2_session_want_write(session) == 0)
             || (nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0)
     }
 
