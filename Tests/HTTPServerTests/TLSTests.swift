@@ -13,7 +13,8 @@ import Testing
             for (version, name) in [("--http1.1", "http11"), ("--http2", "http2")] {
                 let options = [version, "--cacert", identity.files.certificate]
                 func ask(_ more: String...) async throws -> String { try await curl(options + more) }
-                #expect(try await ask(url + "/livez") == "alive")
+                let alive = try await ask(url + "/livez")
+                #expect(alive == "alive")
                 #expect(
                     try await ask("--data-binary", "@\(file.path)", url + "/up") == "POST /up 3000000 \(name)")
                 #expect(try await ask(url + "/stream").count == 2_000_000)
@@ -37,7 +38,8 @@ import Testing
                 #expect(try await shake(version, "-alpn", "http/1.1").contains("ALPN protocol: http/1.1"))
                 #expect(try await shake(version).contains("No ALPN negotiated"))
             }
-            #expect(try await shake("-tls1_1").contains("Cipher is (NONE)"))
+            let old = try await shake("-tls1_1")
+            #expect(old.contains("Cipher is (NONE)"))
             #expect(try await shake("-alpn", "spdy/3").contains("Cipher is (NONE)"))
             #expect(try await shake("-tls1_2", "-cipher", "AES128-SHA").contains("Cipher is (NONE)"))
         }
@@ -56,10 +58,6 @@ import Testing
             let begun = try RawClient(port: port)
             begun.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])
             #expect(try await begun.readAll() == "")
-            let served = try await curl([
-                "--cacert", identity.files.certificate, "https://localhost:\(port)/livez",
-            ])
-            #expect(served == "alive")
         }
     }
 
