@@ -12,7 +12,9 @@ import Testing
             return Response(
                 headerFields: fields,
                 content: .stream { writer in
-                    for index in 0..<20_000 { try await writer.write("{\"row\":\(index)}\n") }
+                    for piece in 0..<100 {
+                        try await writer.write((0..<200).map { "{\"row\":\(piece * 200 + $0)}\n" }.joined())
+                    }
                 })
         }
         if request.query.first?.name == "tag" { fields[.eTag] = request.query.first?.value }

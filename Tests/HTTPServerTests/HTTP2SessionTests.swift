@@ -84,7 +84,7 @@ import Testing
                     + HTTP2Frames.frame(HTTP2Frames.reset, stream: stream, HTTP2Frames.number(8))
             case .resetsOfTheServer:
                 HTTP2Frames.request(stream, ends: false)
-                    + HTTP2Frames.frame(HTTP2Frames.windowUpdate, stream: stream, HTTP2Frames.number(0))
+                    + HTTP2Frames.frame(HTTP2Frames.windowUpdate, stream: stream, HTTP2Frames.number(0x7FFF_FFFF))
             case .priorities: HTTP2Frames.frame(2, stream: 1, [0, 0, 0, 0, 15])
             case .headersOnClosedStreams:
                 index == 0

