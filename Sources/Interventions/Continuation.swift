@@ -31,7 +31,8 @@ struct Continuation {
         }
         let token = GeneratedToken(
             token: probability(of: id, in: distribution),
-            top: distribution.top(options.topLogprobs).map { probability(of: $0.id, in: distribution) })
+            top: distribution.top(options.topLogprobs).map { probability(of: $0.id, in: distribution) },
+            isNearTie: distribution.isNearTie(in: model.numberFormat))
         tokens.append(token)
         hasEnded = tokens.count >= options.maximumTokens || length >= model.decoder.configuration.maximumPositions
         return token

@@ -43,6 +43,8 @@ package struct GeneratedToken: Sendable, Equatable {
     package let token: TokenProbability
     /// The likeliest alternatives, the likeliest first.
     package let top: [TokenProbability]
+    /// Whether the number format's error could have decided which token is the likeliest.
+    package let isNearTie: Bool
 }
 
 /// A finished continuation.

@@ -1,5 +1,6 @@
 package import Foundation
 package import HTTPServer
+package import Jobs
 package import Models
 
 /// What `narrowgate serve` can be told. The defaults are those of the command line.
@@ -28,6 +29,8 @@ package struct ServeConfiguration: Sendable {
     package var isInsecure = false
     /// How many unfinished jobs the queue takes; beyond it 429.
     package var queueLimit = 10_000
+    /// What the engine may keep.
+    package var budgets = EngineBudgets()
     /// What one connection, one request and all of them together may cost.
     package var limits = Limits()
     /// How long requests in progress may take to finish after a stop was asked for.

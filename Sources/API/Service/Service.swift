@@ -51,9 +51,10 @@ package final class Service: Sendable {
         let models = ModelLibrary(
             directories: configuration.modelDirectories, digestCache: configuration.digestCache,
             numberFormat: configuration.numberFormat)
-        let engine = EngineThread()
+        let engine = EngineThread(decodingLimits: DecodingLimits(configuration.budgets))
         let queue = try await JobQueue(store: store, limit: configuration.queueLimit)
-        let jobs = JobService(store: store, models: models, queue: queue, engine: engine)
+        let jobs = JobService(
+            store: store, models: models, queue: queue, engine: engine, caches: EngineCaches(configuration.budgets))
         let closing = Closing()
         let routes = Routes(jobs: jobs, closing: closing, logger: logger)
         let server = Server(

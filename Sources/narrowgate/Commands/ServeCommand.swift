@@ -52,6 +52,23 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How many unfinished jobs the queue takes (default: 10000).") var queueLimit: Int?
 
     @Option(
+        name: .customLong("clean-run-cache"),
+        help: ArgumentHelp("How much of clean runs is kept; 0 keeps none (default: 256).", valueName: "MiB"))
+    var cleanRunCache: Int?
+
+    @Option(
+        name: .customLong("image-code-cache"),
+        help: ArgumentHelp("How much of pictures' codes is kept; 0 keeps none (default: 16).", valueName: "MiB"))
+    var imageCodeCache: Int?
+
+    @Option(
+        name: .customLong("caption-memory"),
+        help: ArgumentHelp(
+            "What captions that are decoded together may take; one is decoded whatever it takes (default: 2048).",
+            valueName: "MiB"))
+    var captionMemory: Int?
+
+    @Option(
         name: .customLong("shutdown-grace"),
         help: ArgumentHelp("How long requests in progress may take at the end (default: 10).", valueName: "seconds"))
     var shutdownGraceSeconds: Int?
@@ -61,6 +78,13 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         if let queueLimit, !Settings.queueRange.contains(queueLimit) {
             throw ValidationError("--queue-limit must be 1 to \(Settings.queueRange.upperBound).")
+        }
+        for (flag, value) in [
+            ("clean-run-cache", cleanRunCache), ("image-code-cache", imageCodeCache),
+            ("caption-memory", captionMemory),
+        ] {
+            guard let value, !Settings.memoryRange.contains(value) else { continue }
+            throw ValidationError("--\(flag) must be 0 to \(Settings.memoryRange.upperBound) MiB.")
         }
         if let shutdownGraceSeconds, !Settings.graceRange.contains(shutdownGraceSeconds) {
             throw ValidationError("--shutdown-grace must be 0 to \(Settings.graceRange.upperBound) seconds.")
@@ -81,6 +105,9 @@ struct ServeCommand: AsyncParsableCommand {
         flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
         flags.isInsecure = insecure ? true : nil
         flags.queueLimit = queueLimit
+        flags.cleanRunCache = cleanRunCache
+        flags.imageCodeCache = imageCodeCache
+        flags.captionMemory = captionMemory
         flags.shutdownGraceSeconds = shutdownGraceSeconds
         flags.logLevel = logLevel.flatMap { Logger.Level(rawValue: $0) }
         return flags
@@ -103,6 +130,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.allowedOrigins = settings.allowedOrigins ?? []
         configuration.isInsecure = settings.isInsecure ?? false
         configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
+        configuration.budgets = settings.budgets
         configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
 
         try await Self.serve(configuration)

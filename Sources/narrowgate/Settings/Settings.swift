@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import Logging
 import Models
 import StrictJSON
@@ -21,6 +22,10 @@ struct Settings: Sendable, Equatable {
     var allowedOrigins: [String]?
     var isInsecure: Bool?
     var queueLimit: Int?
+    /// MiB of clean runs, of pictures' codes, and of captions under way.
+    var cleanRunCache: Int?
+    var imageCodeCache: Int?
+    var captionMemory: Int?
     var shutdownGraceSeconds: Int?
     var logLevel: Logger.Level?
 
@@ -41,6 +46,9 @@ struct Settings: Sendable, Equatable {
         settings.allowedOrigins = allowedOrigins ?? other.allowedOrigins
         settings.isInsecure = isInsecure ?? other.isInsecure
         settings.queueLimit = queueLimit ?? other.queueLimit
+        settings.cleanRunCache = cleanRunCache ?? other.cleanRunCache
+        settings.imageCodeCache = imageCodeCache ?? other.imageCodeCache
+        settings.captionMemory = captionMemory ?? other.captionMemory
         settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
         settings.logLevel = logLevel ?? other.logLevel
         return settings
@@ -49,6 +57,17 @@ struct Settings: Sendable, Equatable {
     static let portRange = 0...Int(UInt16.max)
     static let queueRange = 1...1_000_000
     static let graceRange = 0...3600
+    /// MiB, up to a TiB; 0 keeps nothing.
+    static let memoryRange = 0...1 << 20
+
+    /// The bytes that caches and captions may take.
+    var budgets: EngineBudgets {
+        var budgets = EngineBudgets()
+        if let cleanRunCache { budgets.cleanRuns = cleanRunCache << 20 }
+        if let imageCodeCache { budgets.imageCodes = imageCodeCache << 20 }
+        if let captionMemory { budgets.captions = captionMemory << 20 }
+        return budgets
+    }
 }
 
 extension Settings {
@@ -79,6 +98,9 @@ extension Settings {
         allowedHosts = list("ALLOWED_HOSTS")
         allowedOrigins = list("ALLOWED_ORIGINS")
         queueLimit = try integer("QUEUE_LIMIT", in: Self.queueRange)
+        cleanRunCache = try integer("CLEAN_RUN_CACHE_MIB", in: Self.memoryRange)
+        imageCodeCache = try integer("IMAGE_CODE_CACHE_MIB", in: Self.memoryRange)
+        captionMemory = try integer("CAPTION_MEMORY_MIB", in: Self.memoryRange)
         shutdownGraceSeconds = try integer("SHUTDOWN_GRACE_SECONDS", in: Self.graceRange)
         if let text = variable("INSECURE") {
             guard let value = ["1": true, "true": true, "0": false, "false": false][text] else {
@@ -131,6 +153,9 @@ extension Settings {
         allowedOrigins = try strings("allowed_origins")
         isInsecure = try members.optional("insecure")?.bool()
         queueLimit = try members.optional("queue_limit")?.integer(in: Self.queueRange)
+        cleanRunCache = try members.optional("clean_run_cache_mib")?.integer(in: Self.memoryRange)
+        imageCodeCache = try members.optional("image_code_cache_mib")?.integer(in: Self.memoryRange)
+        captionMemory = try members.optional("caption_memory_mib")?.integer(in: Self.memoryRange)
         shutdownGraceSeconds = try members.optional("shutdown_grace_seconds")?.integer(in: Self.graceRange)
         if let field = members.optional("number_format") {
             guard let format = NumberFormat(rawValue: try field.string()) else {
