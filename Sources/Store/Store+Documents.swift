@@ -17,6 +17,9 @@ package struct CellDocument: Sendable, Equatable {
 /// never removed, and those that are recorded later have higher row numbers.
 package struct CellMark: Sendable, Hashable {
     let row: Int64
+
+    /// The mark as text, for validators.
+    package var text: String { "\(row)" }
 }
 
 extension Store {

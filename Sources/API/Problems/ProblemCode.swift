@@ -17,6 +17,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     // It names what is not there.
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
+    case notAcceptable = "not_acceptable"
     case unknownModel = "unknown_model"
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
@@ -75,6 +76,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case targetTooLong = "target_too_long"
     case headersTooLarge = "headers_too_large"
     case contentTooLarge = "content_too_large"
+    case lengthRequired = "length_required"
     case unsupportedExpectation = "unsupported_expectation"
     case wrongHost = "wrong_host"
     case crossSite = "cross_site"
@@ -91,10 +93,12 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .crossSite: .forbidden
         case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult: .notFound
         case .methodNotAllowed: .methodNotAllowed
+        case .notAcceptable: .notAcceptable
         case .headerTimeout, .contentTimeout: .requestTimeout
         case .jobEnded, .stateInUse: .conflict
         case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .contentTooLarge, .tooManyValues: .contentTooLarge
+        case .lengthRequired: .lengthRequired
         case .targetTooLong: .uriTooLong
         case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
         case .unsupportedExpectation: .expectationFailed

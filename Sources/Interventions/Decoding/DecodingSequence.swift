@@ -84,7 +84,7 @@ extension ModelRun {
         guard !live.isEmpty else { return }
         let pass = Result {
             try timed(.pass(rows: rows.count)) {
-                distributions(of: try decoder.forward(&rows, boundary: boundary))
+                distributions(of: try decoder.forward(&rows, reading: .last, boundary: boundary))
             }
         }
         while let row = rows.popLast() { live[rows.count].put(back: row) }

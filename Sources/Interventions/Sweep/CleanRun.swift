@@ -95,7 +95,7 @@ extension ModelRun {
         let nextToken = try timed(.reading(tokenLayers: tokens * configuration.layers)) {
             distribution(
                 after: try model.decoder.forward(
-                    model.decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks))
+                    model.decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks, reading: .last))
         }
         let empty = Matrix(rows: 0, columns: configuration.hidden)
         return CleanRun(

@@ -36,7 +36,7 @@ struct SweepStack {
         // The boundary is felt once a layer, however many members there are.
         let tokenLayers = members.reduce(0) { $0 + $1.cone.tokenLayers }
         let nextTokens = try run.timed(.pass(rows: tokenLayers / decoder.configuration.layers)) {
-            distributions(after: try decoder.forward(&sequences, boundary: run.boundary))
+            distributions(after: try decoder.forward(&sequences, reading: .last, boundary: run.boundary))
         }
         let measured = try zip(members, hooks).map(measured)
         return members.indices.map { index in
