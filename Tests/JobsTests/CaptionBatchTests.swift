@@ -25,7 +25,7 @@ import Testing
             ],
             ["image": b, "max_tokens": 6, "prompt": ["text": "<image>What is it?"]],
             ["image": b, "max_tokens": 5, "measure": ["attention": [["layers": 1, "heads": "mean"]]]],
-            ["image": b, "max_tokens": 0, "interventions": ["knockouts": [["keys": "soi", "mode": "mask"]]]],
+            ["image": b, "max_tokens": 1, "interventions": ["knockouts": [["keys": "soi", "mode": "mask"]]]],
             ["image": a, "max_tokens": 12],
         ]
     }
@@ -101,7 +101,10 @@ import Testing
                 let request: JSONValue =
                     index % 2 == 0
                     ? ["image": a, "max_tokens": .integer(2 + index)]
-                    : ["image": a, "max_tokens": 4, "interventions": ["knockouts": [["keys": "eoi"]]]]
+                    : [
+                        "image": a, "max_tokens": 4,
+                        "interventions": ["knockouts": [["queries": "last", "keys": "eoi"]]],
+                    ]
                 tasks.append(try await Self.begin(request, as: index + 1, on: fixture))
             }
             try await holding.value

@@ -34,6 +34,9 @@ void ckernels_parallel(size_t count, void *context, void (*body)(void *context, 
 /// system and asking for it again: the pages of a layer's activations would be cleared anew in every layer. Buffers of more
 /// than 32 MB, a picture's maps among them, go back: kept ones would lie between others and add up.
 void ckernels_keep_memory(void);
+/// Gives what is kept and in no use back to the system, of the calling thread's arena its end as well, which `malloc_trim`
+/// leaves. For before something large: what was kept would be held beside it.
+void ckernels_release_memory(void);
 
 // Products
 

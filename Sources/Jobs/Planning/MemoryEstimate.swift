@@ -15,7 +15,7 @@ struct MemoryEstimate {
     ///   - heldElements: of captured states that wait for the group's end.
     init(_ model: VisionLanguageModel, promptTokens: Int, generated: Int, heldElements: Int) {
         let shape = model.decoder.configuration
-        let position = 2 * 4 * shape.layers * shape.kvHeads * shape.headSize
+        let position = model.keyValueBytes
         cleanRun = promptTokens * position
         // Eight states of a row are alive at a time, and the three of the feed-forward block. In float32 a head's attention, too.
         let row = 4 * (8 * shape.hidden + 3 * shape.intermediate)
@@ -30,5 +30,13 @@ struct MemoryEstimate {
         } else {
             encoding = 0
         }
+    }
+}
+
+extension VisionLanguageModel {
+    /// Bytes of one position's keys and values, over all layers.
+    var keyValueBytes: Int {
+        let shape = decoder.configuration
+        return 2 * (numberFormat == .bfloat16 ? 2 : 4) * shape.layers * shape.kvHeads * shape.headSize
     }
 }

@@ -20,9 +20,7 @@ struct CaptionRun {
 
     /// What the caption holds while it is decoded.
     var memory: DecodingMemory {
-        let shape = group.plan.model.decoder.configuration
-        // Keys and values, as float32 has them.
-        let position = 2 * 4 * shape.layers * shape.kvHeads * shape.headSize
+        let position = group.plan.model.keyValueBytes
         return DecodingMemory(
             prefix: [group.plan.model.name, context.image, context.text].joined(separator: "\n"),
             prefixBytes: context.layout.tokens * position,

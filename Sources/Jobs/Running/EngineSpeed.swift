@@ -60,7 +60,7 @@ private struct SpeedProbe {
         {
             for _ in 0..<2 { reading = try run.reading(SweepVariant(prompt)) }
         }
-        for rows in [1, 8, 64] where rates().pass(rows: 1) * Double(rows) < Self.patience {
+        for rows in [1, 8, 64] where rows <= 8 || rates().pass(rows: 8) * 8 < Self.patience {
             try run.finish((0..<rows).map { _ in DecodingSequence(after: reading, Self.steps, on: model) })
         }
         if rates().textLength == nil, rates().pass(rows: 1) * Double(Self.text.maximumTokens) < Self.patience {
