@@ -3,6 +3,7 @@
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
 #   make test       set up, build, and run the test suite and every command of README.md and docs
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
+#   make test-clients  the suite of the unmodified openai package against the server; installs it into .build/clients
 #   make build      set up and build .build/release/narrowgate
 #   make setup      install the system packages that are missing
 #   make lint       formatting and import rules
@@ -24,9 +25,10 @@ N ?= 1000
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
+CLIENTS := .build/clients
 CHECKPOINT := .build/checkpoints/$(SHAPE)
 
-.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers clean
+.PHONY: demo test test-suite test-docs test-clients build setup lint format test-kill bench bench-peers clean
 
 setup:
 	@Tools/setup/install.sh
@@ -40,7 +42,7 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-docs
+test: build lint test-suite test-clients test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
@@ -49,6 +51,14 @@ test-suite: build
 test-docs: build
 	@echo "test: every command in README and docs"
 	@Tools/docs/check.sh $(PAGES)
+
+test-clients: build
+	@echo "test: the openai package's own calls"
+	@[ -x $(CLIENTS)/bin/python ] || python3 -m venv $(CLIENTS)
+	@cmp -s Tests/Clients/requirements.txt $(CLIENTS)/installed.txt || \
+	    { $(CLIENTS)/bin/pip install --quiet -r Tests/Clients/requirements.txt; \
+	      cp Tests/Clients/requirements.txt $(CLIENTS)/installed.txt; }
+	@$(CLIENTS)/bin/python Tests/Clients/openai_client.py
 
 lint:
 	@echo "lint: swift format, import rules, names in docs/architecture.md"

@@ -13,7 +13,7 @@ packages=(
     libpcre2-dev       # tokenizers' regular expressions
     libssl-dev         # libcrypto: digests
     pkg-config         # where the above are
-    python3            # make lint: the import rules
+    python3 python3-venv # make lint: the import rules; make test-clients
     python3-requests python3-pandas python3-matplotlib # the notebook of docs/python.md, which make test runs
     sqlite3 curl       # the demo and the tests talk to the server and the database as a user would
 )
