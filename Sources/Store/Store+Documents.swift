@@ -13,8 +13,8 @@ package struct CellDocument: Sendable, Equatable {
 
 /// How far the recording of cells was at some moment.
 ///
-/// A list that is read in several pages, or twice, is the same list if all of it is read up to one mark: cells are
-/// never removed, and those that are recorded later have higher row numbers.
+/// A list that is read in several pages, or twice, is the same list if all of it is read up to one mark: cells that are
+/// recorded later have higher row numbers, unless the newest were deleted with their job meanwhile.
 package struct CellMark: Sendable, Hashable {
     let row: Int64
 }

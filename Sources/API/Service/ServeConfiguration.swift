@@ -24,6 +24,8 @@ package struct ServeConfiguration: Sendable {
     package var isInsecure = false
     /// How many unfinished jobs the queue takes; beyond it 429.
     package var queueLimit = 10_000
+    /// How long jobs that have ended are kept; `nil` keeps them for ever.
+    package var keepJobs: Duration?
     /// What one connection, one request and all of them together may cost.
     package var limits = Limits()
     /// How long requests in progress may take to finish after a stop was asked for.

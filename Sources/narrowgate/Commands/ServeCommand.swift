@@ -42,6 +42,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How many unfinished jobs the queue takes (default: 10000).") var queueLimit: Int?
 
     @Option(
+        name: .customLong("keep-jobs"),
+        help: ArgumentHelp("How long jobs that have ended are kept (default: for ever).", valueName: "days"))
+    var keepJobsDays: Int?
+
+    @Option(
         name: .customLong("shutdown-grace"),
         help: ArgumentHelp("How long requests in progress may take at the end (default: 10).", valueName: "seconds"))
     var shutdownGraceSeconds: Int?
@@ -51,6 +56,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         if let queueLimit, !Settings.queueRange.contains(queueLimit) {
             throw ValidationError("--queue-limit must be 1 to \(Settings.queueRange.upperBound).")
+        }
+        if let keepJobsDays, !Settings.keepRange.contains(keepJobsDays) {
+            throw ValidationError("--keep-jobs must be 1 to \(Settings.keepRange.upperBound) days.")
         }
         if let shutdownGraceSeconds, !Settings.graceRange.contains(shutdownGraceSeconds) {
             throw ValidationError("--shutdown-grace must be 0 to \(Settings.graceRange.upperBound) seconds.")
@@ -69,6 +77,7 @@ struct ServeCommand: AsyncParsableCommand {
         flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
         flags.isInsecure = insecure ? true : nil
         flags.queueLimit = queueLimit
+        flags.keepJobsDays = keepJobsDays
         flags.shutdownGraceSeconds = shutdownGraceSeconds
         flags.logLevel = logLevel.flatMap { Logger.Level(rawValue: $0) }
         return flags
@@ -89,6 +98,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.allowedOrigins = settings.allowedOrigins ?? []
         configuration.isInsecure = settings.isInsecure ?? false
         configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
+        configuration.keepJobs = settings.keepJobsDays.map { .seconds($0 * 86_400) }
         configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
 
         try await Self.serve(configuration)

@@ -18,6 +18,8 @@ struct Settings: Sendable, Equatable {
     var allowedOrigins: [String]?
     var isInsecure: Bool?
     var queueLimit: Int?
+    /// How long jobs that have ended are kept; for ever if it is not set.
+    var keepJobsDays: Int?
     var shutdownGraceSeconds: Int?
     var logLevel: Logger.Level?
 
@@ -33,6 +35,7 @@ struct Settings: Sendable, Equatable {
         settings.allowedOrigins = allowedOrigins ?? other.allowedOrigins
         settings.isInsecure = isInsecure ?? other.isInsecure
         settings.queueLimit = queueLimit ?? other.queueLimit
+        settings.keepJobsDays = keepJobsDays ?? other.keepJobsDays
         settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
         settings.logLevel = logLevel ?? other.logLevel
         return settings
@@ -40,6 +43,7 @@ struct Settings: Sendable, Equatable {
 
     static let portRange = 0...Int(UInt16.max)
     static let queueRange = 1...1_000_000
+    static let keepRange = 1...36_500
     static let graceRange = 0...3600
 }
 
@@ -69,6 +73,7 @@ extension Settings {
         allowedHosts = list("ALLOWED_HOSTS")
         allowedOrigins = list("ALLOWED_ORIGINS")
         queueLimit = try integer("QUEUE_LIMIT", in: Self.queueRange)
+        keepJobsDays = try integer("KEEP_JOBS_DAYS", in: Self.keepRange)
         shutdownGraceSeconds = try integer("SHUTDOWN_GRACE_SECONDS", in: Self.graceRange)
         if let text = variable("INSECURE") {
             guard let value = ["1": true, "true": true, "0": false, "false": false][text] else {
@@ -119,6 +124,7 @@ extension Settings {
         allowedOrigins = try strings("allowed_origins")
         isInsecure = try members.optional("insecure")?.bool()
         queueLimit = try members.optional("queue_limit")?.integer(in: Self.queueRange)
+        keepJobsDays = try members.optional("keep_jobs_days")?.integer(in: Self.keepRange)
         shutdownGraceSeconds = try members.optional("shutdown_grace_seconds")?.integer(in: Self.graceRange)
         if let field = members.optional("number_format") {
             guard let format = NumberFormat(rawValue: try field.string()) else {
