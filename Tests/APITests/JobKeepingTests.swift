@@ -67,9 +67,9 @@ import Testing
             try await laboratory.post("/v1/knockouts", try await knockouts(laboratory)).json["id"]?.stringValue)
         let path = "/v1/jobs/\(job)/results?format=ndjson&follow=true"
         // Before anybody works on it: what comes was recorded while it was followed.
-        async let followed = laboratory.get(path)
+        let followed = Task { try await laboratory.get(path) }
         try await laboratory.working {
-            let lines = try await followed.text.split(separator: "\n").map { try JSONParser.parse(String($0)) }
+            let lines = try await followed.value.text.split(separator: "\n").map { try JSONParser.parse(String($0)) }
             #expect(lines.map { $0["id"] } == (0..<4).map { .string("\(job)/\($0)") })
         }
         let plain = try await laboratory.get("/v1/jobs/\(job)/results?format=ndjson")

@@ -35,17 +35,20 @@ class Server:
         assert line.startswith("listening on "), line
         self.address = line.split()[-1]
 
-    def processor_ticks(self):
-        """Of all its threads together, so far."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+    def is_computing(self):
+        """Whether one of its threads runs, or would if a core were free."""
+        states = []
+        for stat in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+        return "R" in states
 
     def wait_until_idle(self):
-        """Returns when the engine computes nothing: a computation that goes on keeps a core busy."""
+        """Returns when the engine computes nothing: what it computes takes it minutes."""
+        quiet = 0
         for _ in range(600):
-            before = self.processor_ticks()
-            time.sleep(0.2)
-            if self.processor_ticks() - before <= 2:
+            time.sleep(0.05)
+            quiet = 0 if self.is_computing() else quiet + 1
+            if quiet == 20:
                 return
         raise AssertionError("the engine goes on")
 
