@@ -17,11 +17,13 @@ struct ChatStream: Sendable {
     func response(
         to request: Request, _ chat: ChatRequest, plans: [JobPlan], completion: ChatCompletion
     ) async throws -> Response {
-        let events = self.events(of: plans)
+        let (events, work) = self.events(of: plans)
         var beginning = events.makeAsyncIterator()
         let first = try await beginning.next()
         guard let model = plans.first?.model else { throw CancellationError() }
         return ServerSentEvent.response { writer in
+            // Whoever still holds the answer: nobody reads on.
+            defer { work.cancel() }
             var chunks = ChatChunks(chat, completion: completion, model: model)
             func send(_ event: Event) async throws {
                 for chunk in chunks.chunks(of: event.caption, event.event) {
@@ -45,7 +47,9 @@ struct ChatStream: Sendable {
     }
 
     /// What happens to all captions together; ends when all are done, or the first has failed.
-    private func events(of plans: [JobPlan]) -> AsyncThrowingStream<Event, any Error> {
+    private func events(
+        of plans: [JobPlan]
+    ) -> (events: AsyncThrowingStream<Event, any Error>, work: Task<Void, Never>) {
         let (events, listener) = AsyncThrowingStream.makeStream(of: Event.self)
         let work = Task { [jobs] in
             do {
@@ -63,7 +67,7 @@ struct ChatStream: Sendable {
             }
         }
         listener.onTermination = { _ in work.cancel() }
-        return events
+        return (events, work)
     }
 }
 
