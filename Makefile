@@ -2,6 +2,8 @@
 #
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
 #   make test       set up, build, and run the test suite and every command of README.md and docs
+#   make test-http  raw HTTP/2 frames, right, wrong and hostile, against a server of this build
+#   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make test-clients  the suite of the unmodified openai package against the server; installs it into .build/clients
 #   make build      set up and build .build/release/narrowgate
@@ -9,8 +11,11 @@
 #   make lint       formatting and import rules
 #   make format     rewrite the sources as `make lint` wants them
 #   make test-kill  kill and restart a server N times while jobs run (N=1000)
-#   make bench      speed of kernels, prefill, decode and picture encoding, on a checkpoint made on the spot (SHAPE=190m)
-#   make bench-peers  the same beside PyTorch: installs torch and transformers into .build/peers
+#   make bench      speed of kernels, model and server on a checkpoint made on the spot (SHAPE=gate, 190m or 1b), in minutes
+#   make bench-peers  the same beside PyTorch and nnsight, installed into .build/peers (or PEERS_PYTHON=… that has them)
+#   make bench-7b   both on Chameleon-7B's shape, one after the other: 14 GB of disk, 24 GB of memory, nothing else running
+#   make bench-scaling  sweeps against layers and variants
+#   make bench-report  what these measured, into docs/performance.md
 #   make clean      remove build products
 
 SHELL := /bin/bash
@@ -26,9 +31,16 @@ PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
 CLIENTS := .build/clients
-CHECKPOINT := .build/checkpoints/$(SHAPE)
+HTTP_TOOLS := .build/http
+PEERS_PYTHON ?= $(PEERS)/bin/python
+CHECKPOINTS ?= .build/checkpoints
+CHECKPOINT = $(if $(filter gate,$(SHAPE)),Models/gate,$(CHECKPOINTS)/$(SHAPE))
+BENCH := Benchmarks/suite
+# More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
+OPTIONS ?=
 
-.PHONY: demo test test-suite test-docs test-clients build setup lint format test-kill bench bench-peers clean
+.PHONY: demo test test-suite test-http test-proxies test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b bench-scaling bench-report \
+    bench-products bench-python clean
 
 setup:
 	@Tools/setup/install.sh
@@ -42,11 +54,23 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-clients test-docs
+test: build lint test-suite test-http test-clients test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
 	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+
+$(HTTP_TOOLS)/installed: Tools/http/requirements.txt
+	@python3 -m venv $(HTTP_TOOLS)
+	@$(HTTP_TOOLS)/bin/pip install --quiet -r $<
+	@touch $@
+
+test-http: build $(HTTP_TOOLS)/installed
+	@echo "test: HTTP/2, frame by frame"
+	@$(HTTP_TOOLS)/bin/python Tools/http/http2_suite.py
+
+test-proxies: build
+	@Tools/http/proxies.py
 
 test-docs: build
 	@echo "test: every command in README and docs"
@@ -72,21 +96,39 @@ format:
 test-kill: build
 	@KILL_CYCLES=$(N) swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest --filter KilledServerTests
 
-$(CHECKPOINT)/config.json:
-	@Benchmarks/make_checkpoint.py $(SHAPE) $(CHECKPOINT)
+$(CHECKPOINTS)/%/config.json:
+	@Benchmarks/make_checkpoint.py $* $(@D)
 
-bench: setup $(CHECKPOINT)/config.json
+bench-products: setup
 	@swift build $(SWIFT_FLAGS) --product benchmarks
-	@.build/release/benchmarks kernels
-	@.build/release/benchmarks measure $(CHECKPOINT)
 	@swift build $(SWIFT_FLAGS) --product narrowgate
-	@Benchmarks/sweeps.py .build/release/narrowgate $(CHECKPOINT)
 
-bench-peers: setup $(CHECKPOINT)/config.json
-	@swift build $(SWIFT_FLAGS) --product benchmarks
-	@[ -x $(PEERS)/bin/python ] || python3 -m venv $(PEERS)
-	@$(PEERS)/bin/python -c 'import torch, transformers' 2>/dev/null || $(PEERS)/bin/pip install --quiet -r Benchmarks/requirements.txt
-	@$(PEERS)/bin/python Benchmarks/peers.py $(CHECKPOINT)
+# An environment that is given is used as it is; ours is made, and brought to the pinned versions.
+bench-python:
+	@if [ "$(PEERS_PYTHON)" = "$(PEERS)/bin/python" ]; then \
+	    [ -x $(PEERS)/bin/python ] || python3 -m venv $(PEERS); \
+	    $(PEERS)/bin/pip install --quiet --disable-pip-version-check -r Benchmarks/requirements.txt; \
+	fi
+	@$(PEERS_PYTHON) -c 'import torch, transformers, nnsight, PIL'
+
+bench: bench-products $(CHECKPOINT)/config.json
+	@.build/release/benchmarks kernels
+	@$(BENCH)/run.py $(SHAPE) $(CHECKPOINT) $(OPTIONS)
+
+bench-peers: bench-products bench-python $(CHECKPOINT)/config.json
+	@$(PEERS_PYTHON) $(BENCH)/run.py $(SHAPE) $(CHECKPOINT) --peers $(OPTIONS)
+
+# A side's turns end after a minute; PyTorch's patched passes take as long whichever layer is patched, so two are run.
+bench-7b: SHAPE := 7b
+bench-7b: bench-products bench-python $(CHECKPOINTS)/7b/config.json
+	@$(PEERS_PYTHON) $(BENCH)/run.py 7b $(CHECKPOINTS)/7b --peers --apart --turns 3 --seconds 60 --peer-layers 2 \
+	    --without sweep_without_reuse,same_picture,same_picture_other_prompts,pictures $(OPTIONS)
+
+bench-scaling: bench-products $(CHECKPOINTS)/190m/config.json
+	@$(BENCH)/scaling.py $(CHECKPOINTS)/190m
+
+bench-report:
+	@$(BENCH)/report.py
 
 clean:
 	@rm -rf .build .build-*

@@ -75,7 +75,7 @@ package struct Routes: Sendable {
         do {
             switch router.match(request.method, request.segments) {
             case .found(let endpoint, let parameters):
-                return try await endpoint(Call(request: request, parameters: parameters))
+                return try await endpoint(Call(request: request, parameters: parameters)).tagged(for: request)
             case .notFound:
                 throw Problem(.notFound, "there is nothing at \(request.path.prefix(200)); docs/api.md lists the paths")
             case .methodNotAllowed(let allow):
@@ -103,16 +103,26 @@ package struct Routes: Sendable {
 
 extension Routes {
     /// How the server in front of these routes listens, what it bounds, and how it words its own refusals.
-    package func serverConfiguration(_ configuration: ServeConfiguration) -> ServerConfiguration {
+    ///
+    /// - throws: ``ServeError`` for a certificate without its key.
+    package func serverConfiguration(_ configuration: ServeConfiguration) throws(ServeError) -> ServerConfiguration {
         var server = ServerConfiguration()
         server.host = configuration.host
         server.port = configuration.port
+        server.tls = try configuration.tlsFiles()
         server.limits = configuration.limits
         server.origins = OriginPolicy(
             allowedHosts: configuration.allowedHosts, allowedOrigins: configuration.allowedOrigins)
         server.contentLimit = { Self.contentLimit($0, $1) }
+        server.needsContent = { Self.needsContent($0, $1) }
         server.refusal = { Problem($0).response(instance: nil) }
         return server
+    }
+
+    /// What is posted there is the request itself. Cancelling a job needs none.
+    static func needsContent(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Bool {
+        guard method == .post, target.segments.count == 2, target.segments[0] == "v1" else { return false }
+        return ["images", "states", "captions", "knockouts", "patches", "verify"].contains(target.segments[1])
     }
 
     /// The most content that a route takes, in bytes: a picture, a state, or a job whose pictures are `data:` URLs.

@@ -32,6 +32,7 @@ package enum ErrorPages {
         case "job-in-use": PackageResources.job_in_use_md
         case "job-unfinished": PackageResources.job_unfinished_md
         case "layer-out-of-range": PackageResources.layer_out_of_range_md
+        case "length-required": PackageResources.length_required_md
         case "malformed-form": PackageResources.malformed_form_md
         case "malformed-json": PackageResources.malformed_json_md
         case "malformed-state": PackageResources.malformed_state_md
@@ -39,6 +40,7 @@ package enum ErrorPages {
         case "missing-field": PackageResources.missing_field_md
         case "missing-source": PackageResources.missing_source_md
         case "model-unavailable": PackageResources.model_unavailable_md
+        case "not-acceptable": PackageResources.not_acceptable_md
         case "not-an-image": PackageResources.not_an_image_md
         case "not-found": PackageResources.not_found_md
         case "not-ready": PackageResources.not_ready_md

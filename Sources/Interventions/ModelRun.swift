@@ -94,7 +94,7 @@ package struct ModelRun {
             boundary: boundary)
     }
 
-    /// The pass over the prompt; the final-normed states of all its positions.
+    /// The pass over the prompt; the final-normed states of its last position, or of all where they are recorded.
     private func read(_ prompt: Prompt, cache: inout KVCache, hooks: RunHooks, recording: Recording?) throws -> Matrix {
         let decoder = model.decoder
         let recorder = recording.map {
@@ -103,7 +103,8 @@ package struct ModelRun {
                 record: $0.record)
         }
         let states = try decoder.forward(
-            decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: recorder ?? hooks)
+            decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: recorder ?? hooks,
+            reading: recorder == nil ? .last : .all)
         try recorder?.finish { decoder.logits(states) }
         return states
     }

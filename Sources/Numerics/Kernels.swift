@@ -54,4 +54,16 @@ extension Kernels {
     ) {
         ckernels_round_bf16(level, count, source, target)
     }
+
+    /// The same numbers in float32.
+    static func widenBFloat16(
+        _ source: UnsafePointer<UInt16>, count: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        ckernels_widen_bf16(level, count, source, target)
+    }
+
+    /// Rounds to the nearest number that bfloat16 has, in place.
+    static func roundFloats(_ numbers: UnsafeMutablePointer<Float>, count: Int) {
+        ckernels_round_floats(level, count, numbers)
+    }
 }

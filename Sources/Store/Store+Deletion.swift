@@ -62,5 +62,6 @@ extension Store {
             try database.execute(sql: "DELETE FROM \(table) WHERE job = ?", arguments: [id])
         }
         try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [id])
+        try database.execute(sql: "UPDATE deletions SET jobs = jobs + 1")
     }
 }

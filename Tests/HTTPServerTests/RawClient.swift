@@ -69,6 +69,16 @@ final class RawClient {
         }
     }
 
+    /// Reads that many bytes or more, or what there is.
+    func read(atLeast count: Int) async throws -> [UInt8] {
+        let descriptor = descriptor
+        return try await blocking {
+            var all: [UInt8] = []
+            while all.count < count, let more = Self.readSome(descriptor) { all += more }
+            return all
+        }
+    }
+
     /// Reads until the server closes.
     func readAll() async throws -> String {
         let descriptor = descriptor

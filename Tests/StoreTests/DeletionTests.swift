@@ -26,7 +26,10 @@ import Testing
     func jobs() async throws {
         try await endedJob(1)
         try await endedJob(2)
+        let mark = try await store.cellMark()
         try await store.deleteJob(identifier(1))
+        // Although the newest cell is the same one.
+        #expect(try await store.cellMark().text != mark.text)
         #expect(try await store.job(identifier(1)) == nil)
         #expect(try await store.cells(CellQuery()).elements.map(\.job) == [identifier(2)])
         #expect(try await store.events(of: identifier(1)).elements.isEmpty)

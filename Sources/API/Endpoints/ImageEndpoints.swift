@@ -56,7 +56,9 @@ struct ImageEndpoints: Sendable {
         let digest = call.parameters["id"] ?? ""
         guard let image = try await jobs.store.image(digest) else { throw StoreError.unknownImage(digest) }
         let type = "image/\(image.format)"
-        if Acceptance(call.request.headerFields).prefers("application/json", to: type) {
+        let acceptance = Acceptance(call.request.headerFields)
+        try acceptance.check(anyOf: [type, "application/json"])
+        if acceptance.prefers("application/json", to: type) {
             return Response(json: image.json, headerFields: [.vary: "Accept"])
         }
         guard let file = try await jobs.store.imageContent(digest) else { throw StoreError.unknownImage(digest) }

@@ -117,7 +117,7 @@ struct ResultEndpoints: Sendable {
     // MARK: Answering
 
     private func answer(_ listing: Listing, _ call: Routes.Call, name: String) async throws -> Response {
-        guard listing.format == .json else { return stream(listing, name: name) }
+        guard listing.format == .json else { return try await stream(listing, call, name: name) }
         let page = try await store.documents(listing.query, bytes: Self.pageBytes)
         var fields = NextPage.fields(call.request.target, after: page.hasMore ? page.elements.last?.id : nil)
         fields[.vary] = "Accept"
@@ -128,7 +128,10 @@ struct ResultEndpoints: Sendable {
     private func follow(_ listing: Listing, job: String) -> Response {
         let (store, watch) = (store, JobWatch(queue: jobs.queue, closing: closing))
         return Response(
-            headerFields: Self.streamFields(listing.format, name: job),
+            headerFields: [
+                .contentType: listing.format.contentType, .vary: "Accept", .cacheControl: "no-store",
+                .contentDisposition: "inline; filename=\"\(job).\(listing.format.rawValue)\"",
+            ],
             content: .stream { writer in
                 var query = listing.query
                 var left = listing.limit
@@ -145,19 +148,23 @@ struct ResultEndpoints: Sendable {
             })
     }
 
-    private static func streamFields(_ format: ResultFormat, name: String) -> HTTPFields {
-        [
-            .contentType: format.contentType, .vary: "Accept", .cacheControl: "no-store",
-            .contentDisposition: "inline; filename=\"\(name).\(format.rawValue)\"",
-        ]
-    }
-
-    private func stream(_ listing: Listing, name: String) -> Response {
-        let rows = ResultRows(listing.query, limit: listing.limit, in: store)
+    /// The tag is made of the question and of how much had been recorded when it was asked, so that whoever asks again learns
+    /// that nothing has come without any row being read.
+    private func stream(_ listing: Listing, _ call: Routes.Call, name: String) async throws -> Response {
+        var query = listing.query
+        let mark = try await store.cellMark()
+        query.mark = mark
+        let rows = ResultRows(query, limit: listing.limit, in: store)
+        let question = "\(listing.format.rawValue) \(mark.text) \(call.request.target.text)"
         return Response(
-            headerFields: Self.streamFields(listing.format, name: name),
+            headerFields: [
+                .contentType: listing.format.contentType, .vary: "Accept", .cacheControl: "private, no-cache",
+                .eTag: EntityTags.weak(try ContentDigest.of(Array(question.utf8))),
+                .contentDisposition: "inline; filename=\"\(name).\(listing.format.rawValue)\"",
+            ],
             content: .stream { writer in
                 try await rows.write(listing.format) { try await writer.write($0) }
-            })
+            }
+        ).unlessKnown(to: call.request)
     }
 }

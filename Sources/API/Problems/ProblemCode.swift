@@ -18,6 +18,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     // It names what is not there.
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
+    case notAcceptable = "not_acceptable"
     case unknownModel = "unknown_model"
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
@@ -80,6 +81,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case targetTooLong = "target_too_long"
     case headersTooLarge = "headers_too_large"
     case contentTooLarge = "content_too_large"
+    case lengthRequired = "length_required"
     case unsupportedExpectation = "unsupported_expectation"
     case wrongHost = "wrong_host"
     case crossSite = "cross_site"
@@ -97,10 +99,12 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .crossSite: .forbidden
         case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult: .notFound
         case .methodNotAllowed: .methodNotAllowed
+        case .notAcceptable: .notAcceptable
         case .headerTimeout, .contentTimeout: .requestTimeout
         case .jobEnded, .jobUnfinished, .jobInUse, .imageInUse, .stateInUse: .conflict
         case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .contentTooLarge, .tooManyValues: .contentTooLarge
+        case .lengthRequired: .lengthRequired
         case .targetTooLong: .uriTooLong
         case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
         case .unsupportedExpectation: .expectationFailed

@@ -59,7 +59,7 @@ package final class Service: Sendable {
         let closing = Closing()
         let routes = Routes(jobs: jobs, closing: closing, logger: logger)
         let server = Server(
-            routes.serverConfiguration(configuration), immediate: { routes.answerAtOnce($0) },
+            try routes.serverConfiguration(configuration), immediate: { routes.answerAtOnce($0) },
             handler: { await routes.answer($0) })
         let address = try await server.start()
         // For the commands of this machine that want something of whoever writes the database.

@@ -93,7 +93,7 @@ extension ModelRun {
             recordings: [entering, extent.recording], boundary: boundary)
         var cache = KVCache(configuration: configuration)
         let states = try model.decoder.forward(
-            model.decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks)
+            model.decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks, reading: .last)
         let empty = Matrix(rows: 0, columns: configuration.hidden)
         return CleanRun(
             nextToken: distribution(after: states), tokens: tokens, cache: cache,

@@ -66,7 +66,7 @@ struct SweepStack {
 
     /// One pass; the boundary is felt once a layer, however many members there are.
     private func forward(_ sequences: inout [SequenceRows]) throws -> [Matrix] {
-        try decoder.forward(&sequences, boundary: run.boundary)
+        try decoder.forward(&sequences, reading: .last, boundary: run.boundary)
     }
 
     /// After the last position of each member; the clean run's own where the prompt is left as it was.

@@ -23,6 +23,16 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "The address to listen on (default: 127.0.0.1).") var host: String?
     @Option(help: "The port; 0 lets the system choose one (default: 8080).") var port: UInt16?
+
+    @Option(
+        help: ArgumentHelp(
+            "Speak TLS with this certificate and those that lead to its root, in PEM; with --tls-private-key.",
+            valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key, in PEM, without a passphrase.", valueName: "file"))
+    var tlsPrivateKey: String?
+
     @OptionGroup var models: ModelOptions
     @OptionGroup var database: DatabaseOptions
     @Flag(help: "Listen on an address that other machines reach, although there are no keys.") var insecure = false
@@ -73,6 +83,8 @@ struct ServeCommand: AsyncParsableCommand {
         flags.host = host
         flags.numberFormat = models.numberFormat
         flags.port = port
+        flags.tlsCertificate = tlsCertificate
+        flags.tlsPrivateKey = tlsPrivateKey
         flags.allowedHosts = allowedHosts.isEmpty ? nil : allowedHosts
         flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
         flags.isInsecure = insecure ? true : nil
@@ -92,6 +104,8 @@ struct ServeCommand: AsyncParsableCommand {
                 models.folders, file: settings.models ?? []))
         configuration.host = settings.host ?? configuration.host
         configuration.port = settings.port ?? 8080
+        configuration.tlsCertificate = settings.tlsCertificate
+        configuration.tlsPrivateKey = settings.tlsPrivateKey
         configuration.digestCache = Installation.digestCache
         configuration.numberFormat = settings.numberFormat
         configuration.allowedHosts = settings.allowedHosts ?? []

@@ -9,6 +9,9 @@ import StrictJSON
 struct Settings: Sendable, Equatable {
     var host: String?
     var port: UInt16?
+    /// PEM files; both or neither.
+    var tlsCertificate: String?
+    var tlsPrivateKey: String?
     var database: String?
     /// Folders of checkpoints, in the order in which they are looked through.
     var models: [String]?
@@ -28,6 +31,11 @@ struct Settings: Sendable, Equatable {
         var settings = self
         settings.host = host ?? other.host
         settings.port = port ?? other.port
+        // As a pair: a certificate is never combined with the key of another place.
+        if tlsCertificate == nil, tlsPrivateKey == nil {
+            settings.tlsCertificate = other.tlsCertificate
+            settings.tlsPrivateKey = other.tlsPrivateKey
+        }
         settings.database = database ?? other.database
         settings.models = models ?? other.models
         settings.numberFormat = numberFormat ?? other.numberFormat
@@ -69,6 +77,8 @@ extension Settings {
         func list(_ name: String) -> [String]? { variable(name).map { $0.split(separator: ",").map(String.init) } }
         host = variable("HOST")
         port = try integer("PORT", in: Self.portRange).map(UInt16.init)
+        tlsCertificate = variable("TLS_CERTIFICATE")
+        tlsPrivateKey = variable("TLS_PRIVATE_KEY")
         database = variable("DATABASE")
         allowedHosts = list("ALLOWED_HOSTS")
         allowedOrigins = list("ALLOWED_ORIGINS")
@@ -118,6 +128,8 @@ extension Settings {
         }
         host = try members.optional("host")?.string()
         port = try members.optional("port")?.integer(in: Self.portRange).asPort
+        tlsCertificate = try members.optional("tls_certificate")?.string()
+        tlsPrivateKey = try members.optional("tls_private_key")?.string()
         database = try members.optional("database")?.string()
         models = try strings("models")
         allowedHosts = try strings("allowed_hosts")
