@@ -70,7 +70,10 @@ let package = Package(
         floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
             name: "Migrations", path: "Migrations",
-            resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
+            resources: [
+                .embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql"),
+                .embedInCode("0003_idempotency_deletions.sql"),
+            ],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
         floor("Jobs", ["StrictJSON", "Interventions", "Models", "Numerics", "Store", "Checkpoints", "CLinux", log]),

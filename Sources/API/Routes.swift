@@ -31,7 +31,8 @@ package struct Routes: Sendable {
         let submissions = SubmissionEndpoints(
             jobs: jobs, closing: closing, captionStream: CaptionStream(jobs: jobs, failures: failures))
         let jobEndpoints = JobEndpoints(jobs: jobs, closing: closing)
-        let results = ResultEndpoints(store: jobs.store)
+        let results = ResultEndpoints(jobs: jobs, closing: closing)
+        let chat = ChatEndpoints(jobs: jobs, failures: failures)
         let models = ModelEndpoints(jobs: jobs)
         let events = EventEndpoints(jobs: jobs, closing: closing)
         let verification = VerificationEndpoints(jobs: jobs)
@@ -40,6 +41,7 @@ package struct Routes: Sendable {
         router.add(.post, "/v1/images", images.upload)
         router.add(.get, "/v1/images", images.list)
         router.add(.get, "/v1/images/{id}", images.image)
+        router.add(.delete, "/v1/images/{id}", images.delete)
         router.add(.post, "/v1/states", states.create)
         router.add(.get, "/v1/states", states.list)
         router.add(.get, "/v1/states/{id}", states.state)
@@ -48,8 +50,10 @@ package struct Routes: Sendable {
         router.add(.post, "/v1/captions", submissions.caption)
         router.add(.post, "/v1/knockouts", submissions.knockout)
         router.add(.post, "/v1/patches", submissions.patch)
+        router.add(.post, "/v1/chat/completions", chat.complete)
         router.add(.get, "/v1/jobs", jobEndpoints.list)
         router.add(.get, "/v1/jobs/{id}", jobEndpoints.job)
+        router.add(.delete, "/v1/jobs/{id}", jobEndpoints.delete)
         router.add(.post, "/v1/jobs/{id}/cancel", jobEndpoints.cancel)
         router.add(.get, "/v1/jobs/{id}/results", results.ofJob)
         router.add(.get, "/v1/jobs/{id}/events", events.follow)
@@ -126,7 +130,9 @@ extension Routes {
         guard method == .post else { return 64 << 10 }
         switch target.segments {
         case ["v1", "images"]: return 32 << 20
-        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"], ["v1", "states"]: return 64 << 20
+        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"], ["v1", "states"],
+            ["v1", "chat", "completions"]:
+            return 64 << 20
         default: return 64 << 10
         }
     }

@@ -40,8 +40,20 @@ extension EventLoop {
     private func inputEnded(_ connection: Connection) {
         switch (connection.phase, connection.wire) {
         case (.lingering, _), (_, .undecided), (_, .http2): destroy(connection)
+        case (.answering, .http1):
+            askWhetherGone(connection)
+            pump(connection)
         default: pump(connection)
         }
+    }
+
+    /// A client that has ended its side may still wait for its answer, or be gone, which looks the same until something is sent
+    /// to it: one that is gone resets the connection. An interim response is what a waiting one passes over (RFC 9110 §15.2),
+    /// and 100 the one that every client knows. An answer that has begun is a question of its own.
+    private func askWhetherGone(_ connection: Connection) {
+        let unanswered = connection.exchanges.values.allSatisfy { $0.pieces == nil && $0.protocolVersion == .http11 }
+        guard unanswered, connection.pendingOutput == 0 else { return }
+        HTTP1Writer.appendContinue(to: &connection.output)
     }
 
     private func received(_ bytes: UnsafeBufferPointer<UInt8>, _ connection: Connection) {

@@ -73,11 +73,12 @@ package final class JobService: Sendable {
 
     /// Queues a job; when this returns, the job survives anything.
     ///
-    /// - throws: ``StoreError/queueFull(limit:)``.
-    package func submit(_ plan: JobPlan) async throws -> JobRecord {
+    /// - Parameter idempotencyKey: the client's name for the request; the job that it has made already is returned.
+    /// - throws: ``StoreError/queueFull(limit:)``, ``StoreError/idempotencyKeyReused(key:job:)``.
+    package func submit(_ plan: JobPlan, idempotencyKey: IdempotencyKey? = nil) async throws -> JobRecord {
         try await queue.submit(
             kind: plan.specification.kind.rawValue, model: plan.model.name, request: plan.specification.json.text,
-            total: plan.cellCount, states: plan.states.keys.sorted())
+            total: plan.cellCount, states: plan.states.keys.sorted(), idempotencyKey: idempotencyKey)
     }
 
     /// Captions one picture now, ahead of queued jobs and together with other captions, and stores the answer as a one-cell

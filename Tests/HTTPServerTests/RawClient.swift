@@ -43,6 +43,12 @@ final class RawClient {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
+    /// Closes in order, and listens no more.
+    func end() {
+        close(descriptor)
+        descriptor = -1
+    }
+
     /// Closes with a reset, as a crashed client would.
     func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)

@@ -185,6 +185,26 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
         }
     }
 
+    @Test("a client that ends its side while it waits is asked whether it is there, and then answered")
+    func halfCloseWhileWaiting() async throws {
+        let (started, start) = AsyncStream.makeStream(of: Void.self)
+        let (released, release) = AsyncStream.makeStream(of: Void.self)
+        let handler: Handler = { _ in
+            start.yield()
+            for await _ in released { break }
+            return Response(text: "late")
+        }
+        try await withServer(handler: handler) { port in
+            let client = try RawClient(port: port)
+            client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            for await _ in started { break }
+            client.endSending()
+            #expect(try await client.read(until: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
+            release.yield()
+            #expect(try await client.readAll().hasSuffix("late"))
+        }
+    }
+
     @Test("HTTP/1.0 clients get a plain answer and the end of the connection")
     func oldClients() async throws {
         try await withServer { port in
@@ -269,8 +289,8 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
         }
     }
 
-    @Test("a handler learns that its client has gone")
-    func cancellation() async throws {
+    @Test("a handler learns that its client has gone, with a reset or without a word", arguments: [true, false])
+    func cancellation(resets: Bool) async throws {
         let (gone, report) = AsyncStream.makeStream(of: Bool.self)
         let (started, start) = AsyncStream.makeStream(of: Void.self)
         let handler: Handler = { request in
@@ -287,7 +307,7 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
             let client = try RawClient(port: port)
             client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             for await _ in started { break }
-            client.reset()
+            if resets { client.reset() } else { client.end() }
             for await cancelled in gone {
                 #expect(cancelled)
                 break

@@ -15,7 +15,7 @@ packages=(
     zlib1g-dev         # gzip of answers
     pkg-config         # where the above are
     python3            # make lint: the import rules
-    python3-venv       # make test-http: hpack, in .build/http
+    python3-venv       # make test-http: hpack, in .build/http; make test-clients
     openssl            # the tests make certificates
     python3-requests python3-pandas python3-matplotlib # the notebook of docs/python.md, which make test runs
     sqlite3 curl       # the demo and the tests talk to the server and the database as a user would

@@ -70,4 +70,10 @@ struct ImageEndpoints: Sendable {
             ], read: { Array(file[$0]) }
         ).answer(to: call.request)
     }
+    /// `DELETE /v1/images/{id}`: a picture that no job names.
+    @Sendable func delete(_ call: Routes.Call) async throws -> Response {
+        try call.request.target.members().finish()
+        try await jobs.store.deleteImage(call.parameters["id"] ?? "")
+        return Response(status: .noContent)
+    }
 }

@@ -31,6 +31,8 @@ package struct ServeConfiguration: Sendable {
     package var queueLimit = 10_000
     /// What the engine may keep.
     package var budgets = EngineBudgets()
+    /// How long jobs that have ended are kept; `nil` keeps them for ever.
+    package var keepJobs: Duration?
     /// What one connection, one request and all of them together may cost.
     package var limits = Limits()
     /// How long requests in progress may take to finish after a stop was asked for.

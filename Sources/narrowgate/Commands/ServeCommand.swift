@@ -67,6 +67,9 @@ struct ServeCommand: AsyncParsableCommand {
             "What captions that are decoded together may take; one is decoded whatever it takes (default: 2048).",
             valueName: "MiB"))
     var captionMemory: Int?
+        name: .customLong("keep-jobs"),
+        help: ArgumentHelp("How long jobs that have ended are kept (default: for ever).", valueName: "days"))
+    var keepJobsDays: Int?
 
     @Option(
         name: .customLong("shutdown-grace"),
@@ -85,6 +88,9 @@ struct ServeCommand: AsyncParsableCommand {
         ] {
             guard let value, !Settings.memoryRange.contains(value) else { continue }
             throw ValidationError("--\(flag) must be 0 to \(Settings.memoryRange.upperBound) MiB.")
+        }
+        if let keepJobsDays, !Settings.keepRange.contains(keepJobsDays) {
+            throw ValidationError("--keep-jobs must be 1 to \(Settings.keepRange.upperBound) days.")
         }
         if let shutdownGraceSeconds, !Settings.graceRange.contains(shutdownGraceSeconds) {
             throw ValidationError("--shutdown-grace must be 0 to \(Settings.graceRange.upperBound) seconds.")
@@ -108,6 +114,7 @@ struct ServeCommand: AsyncParsableCommand {
         flags.cleanRunCache = cleanRunCache
         flags.imageCodeCache = imageCodeCache
         flags.captionMemory = captionMemory
+        flags.keepJobsDays = keepJobsDays
         flags.shutdownGraceSeconds = shutdownGraceSeconds
         flags.logLevel = logLevel.flatMap { Logger.Level(rawValue: $0) }
         return flags
@@ -131,6 +138,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.isInsecure = settings.isInsecure ?? false
         configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
         configuration.budgets = settings.budgets
+        configuration.keepJobs = settings.keepJobsDays.map { .seconds($0 * 86_400) }
         configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
 
         try await Self.serve(configuration)

@@ -26,6 +26,8 @@ struct Settings: Sendable, Equatable {
     var cleanRunCache: Int?
     var imageCodeCache: Int?
     var captionMemory: Int?
+    /// How long jobs that have ended are kept; for ever if it is not set.
+    var keepJobsDays: Int?
     var shutdownGraceSeconds: Int?
     var logLevel: Logger.Level?
 
@@ -49,6 +51,7 @@ struct Settings: Sendable, Equatable {
         settings.cleanRunCache = cleanRunCache ?? other.cleanRunCache
         settings.imageCodeCache = imageCodeCache ?? other.imageCodeCache
         settings.captionMemory = captionMemory ?? other.captionMemory
+        settings.keepJobsDays = keepJobsDays ?? other.keepJobsDays
         settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
         settings.logLevel = logLevel ?? other.logLevel
         return settings
@@ -56,6 +59,7 @@ struct Settings: Sendable, Equatable {
 
     static let portRange = 0...Int(UInt16.max)
     static let queueRange = 1...1_000_000
+    static let keepRange = 1...36_500
     static let graceRange = 0...3600
     /// MiB, up to a TiB; 0 keeps nothing.
     static let memoryRange = 0...1 << 20
@@ -101,6 +105,7 @@ extension Settings {
         cleanRunCache = try integer("CLEAN_RUN_CACHE_MIB", in: Self.memoryRange)
         imageCodeCache = try integer("IMAGE_CODE_CACHE_MIB", in: Self.memoryRange)
         captionMemory = try integer("CAPTION_MEMORY_MIB", in: Self.memoryRange)
+        keepJobsDays = try integer("KEEP_JOBS_DAYS", in: Self.keepRange)
         shutdownGraceSeconds = try integer("SHUTDOWN_GRACE_SECONDS", in: Self.graceRange)
         if let text = variable("INSECURE") {
             guard let value = ["1": true, "true": true, "0": false, "false": false][text] else {
@@ -156,6 +161,7 @@ extension Settings {
         cleanRunCache = try members.optional("clean_run_cache_mib")?.integer(in: Self.memoryRange)
         imageCodeCache = try members.optional("image_code_cache_mib")?.integer(in: Self.memoryRange)
         captionMemory = try members.optional("caption_memory_mib")?.integer(in: Self.memoryRange)
+        keepJobsDays = try members.optional("keep_jobs_days")?.integer(in: Self.keepRange)
         shutdownGraceSeconds = try members.optional("shutdown_grace_seconds")?.integer(in: Self.graceRange)
         if let field = members.optional("number_format") {
             guard let format = NumberFormat(rawValue: try field.string()) else {
