@@ -67,6 +67,8 @@ struct ServeCommand: AsyncParsableCommand {
             "What captions that are decoded together may take; one is decoded whatever it takes (default: 2048).",
             valueName: "MiB"))
     var captionMemory: Int?
+
+    @Option(
         name: .customLong("keep-jobs"),
         help: ArgumentHelp("How long jobs that have ended are kept (default: for ever).", valueName: "days"))
     var keepJobsDays: Int?
