@@ -2,7 +2,10 @@
 #
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
 #   make test       set up, build, and run the test suite and every command of README.md and docs
+#   make test-http  raw HTTP/2 frames, right, wrong and hostile, against a server of this build
+#   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
+#   make test-clients  the suite of the unmodified openai package against the server; installs it into .build/clients
 #   make build      set up and build .build/release/narrowgate
 #   make setup      install the system packages that are missing
 #   make lint       formatting and import rules
@@ -27,6 +30,8 @@ N ?= 1000
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
+CLIENTS := .build/clients
+HTTP_TOOLS := .build/http
 PEERS_PYTHON ?= $(PEERS)/bin/python
 CHECKPOINTS ?= .build/checkpoints
 CHECKPOINT = $(if $(filter gate,$(SHAPE)),Models/gate,$(CHECKPOINTS)/$(SHAPE))
@@ -34,7 +39,7 @@ BENCH := Benchmarks/suite
 # More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
 OPTIONS ?=
 
-.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers bench-7b bench-scaling bench-report \
+.PHONY: demo test test-suite test-http test-proxies test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b bench-scaling bench-report \
     bench-products bench-python clean
 
 setup:
@@ -49,15 +54,35 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-docs
+test: build lint test-suite test-http test-clients test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
 	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
 
+$(HTTP_TOOLS)/installed: Tools/http/requirements.txt
+	@python3 -m venv $(HTTP_TOOLS)
+	@$(HTTP_TOOLS)/bin/pip install --quiet -r $<
+	@touch $@
+
+test-http: build $(HTTP_TOOLS)/installed
+	@echo "test: HTTP/2, frame by frame"
+	@$(HTTP_TOOLS)/bin/python Tools/http/http2_suite.py
+
+test-proxies: build
+	@Tools/http/proxies.py
+
 test-docs: build
 	@echo "test: every command in README and docs"
 	@Tools/docs/check.sh $(PAGES)
+
+test-clients: build
+	@echo "test: the openai package's own calls"
+	@[ -x $(CLIENTS)/bin/python ] || python3 -m venv $(CLIENTS)
+	@cmp -s Tests/Clients/requirements.txt $(CLIENTS)/installed.txt || \
+	    { $(CLIENTS)/bin/pip install --quiet -r Tests/Clients/requirements.txt; \
+	      cp Tests/Clients/requirements.txt $(CLIENTS)/installed.txt; }
+	@$(CLIENTS)/bin/python Tests/Clients/openai_client.py
 
 lint:
 	@echo "lint: swift format, import rules, names in docs/architecture.md"

@@ -51,6 +51,8 @@ let package = Package(
         system("CNGHTTP2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
         system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        system("CTLS", pkgConfig: "libssl", apt: "libssl-dev"),
         system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         // Debian's oneDNN has no pkg-config file; its header and library are where compilers look anyway.
         .systemLibrary(name: "COneDNN", path: "Sources/COneDNN", providers: [.apt(["libdnnl-dev"])]),
@@ -68,11 +70,14 @@ let package = Package(
         floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
         .target(
             name: "Migrations", path: "Migrations",
-            resources: [.embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql")],
+            resources: [
+                .embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql"),
+                .embedInCode("0003_idempotency_deletions.sql"),
+            ],
             swiftSettings: strict),
         floor("Store", ["Migrations", "CCrypto", grdb, log]),
         floor("Jobs", ["StrictJSON", "Interventions", "Models", "Numerics", "Store", "Checkpoints", "CLinux", log]),
-        floor("HTTPServer", ["CLinux", "CNGHTTP2", httpTypes, log]),
+        floor("HTTPServer", ["CLinux", "CNGHTTP2", "CTLS", "CZlib", httpTypes, log]),
         .target(
             name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
         floor(

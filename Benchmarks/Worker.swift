@@ -39,8 +39,8 @@ struct Worker {
     private func prefill(_ count: Int) throws -> KVCache {
         let decoder = model.decoder
         var cache = KVCache(configuration: decoder.configuration)
-        let states = try decoder.forward(decoder.embed(ids(count)), cache: &cache)
-        _ = decoder.logits(states.rows(count - 1..<count))
+        let states = try decoder.forward(decoder.embed(ids(count)), cache: &cache, reading: .last)
+        _ = decoder.logits(states.rows(states.rows - 1..<states.rows))
         return cache
     }
 

@@ -19,5 +19,6 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(number: 1, name: "0001_jobs_cells_images", sql: PackageResources._001_jobs_cells_images_sql),
         Migration(number: 2, name: "0002_states", sql: PackageResources._002_states_sql),
+        Migration(number: 3, name: "0003_idempotency_deletions", sql: PackageResources._003_idempotency_deletions_sql),
     ]
 }

@@ -31,7 +31,8 @@ package struct Routes: Sendable {
         let submissions = SubmissionEndpoints(
             jobs: jobs, closing: closing, captionStream: CaptionStream(jobs: jobs, failures: failures))
         let jobEndpoints = JobEndpoints(jobs: jobs, closing: closing)
-        let results = ResultEndpoints(store: jobs.store)
+        let results = ResultEndpoints(jobs: jobs, closing: closing)
+        let chat = ChatEndpoints(jobs: jobs, failures: failures)
         let models = ModelEndpoints(jobs: jobs)
         let events = EventEndpoints(jobs: jobs, closing: closing)
         let verification = VerificationEndpoints(jobs: jobs)
@@ -40,6 +41,7 @@ package struct Routes: Sendable {
         router.add(.post, "/v1/images", images.upload)
         router.add(.get, "/v1/images", images.list)
         router.add(.get, "/v1/images/{id}", images.image)
+        router.add(.delete, "/v1/images/{id}", images.delete)
         router.add(.post, "/v1/states", states.create)
         router.add(.get, "/v1/states", states.list)
         router.add(.get, "/v1/states/{id}", states.state)
@@ -48,8 +50,10 @@ package struct Routes: Sendable {
         router.add(.post, "/v1/captions", submissions.caption)
         router.add(.post, "/v1/knockouts", submissions.knockout)
         router.add(.post, "/v1/patches", submissions.patch)
+        router.add(.post, "/v1/chat/completions", chat.complete)
         router.add(.get, "/v1/jobs", jobEndpoints.list)
         router.add(.get, "/v1/jobs/{id}", jobEndpoints.job)
+        router.add(.delete, "/v1/jobs/{id}", jobEndpoints.delete)
         router.add(.post, "/v1/jobs/{id}/cancel", jobEndpoints.cancel)
         router.add(.get, "/v1/jobs/{id}/results", results.ofJob)
         router.add(.get, "/v1/jobs/{id}/events", events.follow)
@@ -71,7 +75,7 @@ package struct Routes: Sendable {
         do {
             switch router.match(request.method, request.segments) {
             case .found(let endpoint, let parameters):
-                return try await endpoint(Call(request: request, parameters: parameters))
+                return try await endpoint(Call(request: request, parameters: parameters)).tagged(for: request)
             case .notFound:
                 throw Problem(.notFound, "there is nothing at \(request.path.prefix(200)); docs/api.md lists the paths")
             case .methodNotAllowed(let allow):
@@ -99,16 +103,26 @@ package struct Routes: Sendable {
 
 extension Routes {
     /// How the server in front of these routes listens, what it bounds, and how it words its own refusals.
-    package func serverConfiguration(_ configuration: ServeConfiguration) -> ServerConfiguration {
+    ///
+    /// - throws: ``ServeError`` for a certificate without its key.
+    package func serverConfiguration(_ configuration: ServeConfiguration) throws(ServeError) -> ServerConfiguration {
         var server = ServerConfiguration()
         server.host = configuration.host
         server.port = configuration.port
+        server.tls = try configuration.tlsFiles()
         server.limits = configuration.limits
         server.origins = OriginPolicy(
             allowedHosts: configuration.allowedHosts, allowedOrigins: configuration.allowedOrigins)
         server.contentLimit = { Self.contentLimit($0, $1) }
+        server.needsContent = { Self.needsContent($0, $1) }
         server.refusal = { Problem($0).response(instance: nil) }
         return server
+    }
+
+    /// What is posted there is the request itself. Cancelling a job needs none.
+    static func needsContent(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Bool {
+        guard method == .post, target.segments.count == 2, target.segments[0] == "v1" else { return false }
+        return ["images", "states", "captions", "knockouts", "patches", "verify"].contains(target.segments[1])
     }
 
     /// The most content that a route takes, in bytes: a picture, a state, or a job whose pictures are `data:` URLs.
@@ -116,7 +130,9 @@ extension Routes {
         guard method == .post else { return 64 << 10 }
         switch target.segments {
         case ["v1", "images"]: return 32 << 20
-        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"], ["v1", "states"]: return 64 << 20
+        case ["v1", "captions"], ["v1", "knockouts"], ["v1", "patches"], ["v1", "states"],
+            ["v1", "chat", "completions"]:
+            return 64 << 20
         default: return 64 << 10
         }
     }

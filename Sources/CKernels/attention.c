@@ -8,14 +8,17 @@
 // the softmax: no running maximum, and a row's bits depend on the rows beside it only by which side of
 // `FEW_ROWS` they are on.
 
-/// Up to here each row reads keys and values where they are; beyond, a head's are first laid out for its rows.
-enum { FEW_ROWS = 8 };
+enum { FEW_ROWS = CKERNELS_FEW_ROWS };
 /// Positions whose keys or values of one head stay in the first-level cache while several rows read them.
 enum { TILE = 32 };
 
 /// Sequences that begin with the same keys, and the shape of their heads.
 struct group {
-    size_t heads, kv_heads, size, count;
+    size_t heads, kv_heads, size;
+    ckernels_format format;
+    /// Whether sequences of many rows go through attention_pairs.h.
+    int in_pairs;
+    size_t count;
     const ckernels_sequence *sequences;
 };
 
@@ -34,6 +37,29 @@ static void *scratch(size_t bytes) {
     void *memory = NULL;
     if (posix_memalign(&memory, 64, bytes > 0 ? bytes : 64) != 0) abort();
     return memory;
+}
+
+/// What sequences of many rows need room for, in positions: `shared` that the longest of them begin with, and `own` for the rest
+/// of any, both in whole panels.
+struct extent {
+    size_t shared, padded, own, longest, segments;
+};
+
+/// - panel: positions that are laid out together.
+static struct extent extent_of(const struct group *g, size_t panel) {
+    struct extent extent = {.segments = 1};
+    for (size_t s = 0; s < g->count; s++) {
+        const ckernels_sequence *q = &g->sequences[s];
+        if (q->rows <= FEW_ROWS) continue;
+        size_t rest = 0;
+        for (size_t n = 1; n < q->segment_count; n++) rest += q->segments[n].count + panel;
+        if (q->segments->count > extent.shared) extent.shared = q->segments->count;
+        if (rest > extent.own) extent.own = rest;
+        if (positions(q) > extent.longest) extent.longest = positions(q);
+        if (q->segment_count > extent.segments) extent.segments = q->segment_count;
+    }
+    extent.padded = (extent.shared + panel - 1) / panel * panel;
+    return extent;
 }
 
 #define LANES 4
@@ -66,20 +92,34 @@ static void *scratch(size_t bytes) {
 #undef NAME
 #undef TARGET
 
+#include "attention_pairs.h"
+
 static void one_head(void *context, size_t index) {
     const struct attention *a = context;
     const struct group *group = &a->groups[index / a->groups->heads];
     size_t head = index % group->heads;
     switch (a->level) {
-    case CKERNELS_PLAIN: head_plain(group, head); break;
-    case CKERNELS_AVX2: head_avx2(group, head); break;
-    case CKERNELS_AVX512:
-    case CKERNELS_AVX512_BF16: head_avx512(group, head); break;
+    case CKERNELS_PLAIN: head_plain(group, head, 1); break;
+    case CKERNELS_AVX2: head_avx2(group, head, 1); break;
+    case CKERNELS_AVX512: head_avx512(group, head, 1); break;
+    case CKERNELS_AVX512_BF16:
+        head_avx512(group, head, !group->in_pairs);
+        if (group->in_pairs) pair_rows(group, head);
+        break;
     }
 }
 
+int ckernels_takes_pairs(ckernels_level level, const ckernels_heads *heads) {
+    return level == CKERNELS_AVX512_BF16 && heads->format == CKERNELS_BFLOAT16 && heads->size % WIDE == 0;
+}
+
+static struct group group_of(ckernels_level level, const ckernels_heads *heads, const ckernels_sequence *sequence) {
+    return (struct group){
+        heads->heads, heads->kv_heads, heads->size, heads->format, ckernels_takes_pairs(level, heads), 1, sequence};
+}
+
 void ckernels_attend(
-    ckernels_level level, size_t heads, size_t kv_heads, size_t size, size_t count, const ckernels_sequence *sequences
+    ckernels_level level, const ckernels_heads *heads, size_t count, const ckernels_sequence *sequences
 ) {
     if (count == 0) return;
     struct group *groups = scratch(count * sizeof *groups);
@@ -89,17 +129,49 @@ void ckernels_attend(
         if (first && first->segments->keys == sequences[s].segments->keys) {
             groups[group_count - 1].count++;
         } else {
-            groups[group_count++] = (struct group){heads, kv_heads, size, 1, sequences + s};
+            groups[group_count++] = group_of(level, heads, sequences + s);
         }
     }
     struct attention attention = {level, groups};
     size_t work = 0;
-    for (size_t s = 0; s < count; s++) work += sequences[s].rows * positions(sequences + s) * heads * size;
+    for (size_t s = 0; s < count; s++) {
+        work += sequences[s].rows * positions(sequences + s) * heads->heads * heads->size;
+    }
     // Less is done before another thread has woken.
     if (work < 1 << 16) {
-        for (size_t index = 0; index < heads * group_count; index++) one_head(&attention, index);
+        for (size_t index = 0; index < heads->heads * group_count; index++) one_head(&attention, index);
     } else {
-        ckernels_parallel(heads * group_count, &attention, one_head);
+        ckernels_parallel(heads->heads * group_count, &attention, one_head);
     }
     free(groups);
+}
+
+void ckernels_head_scores(
+    ckernels_level level, const ckernels_heads *heads, size_t head, const ckernels_sequence *sequence, float *scores,
+    size_t stride
+) {
+    struct group group = group_of(level, heads, sequence);
+    float *room = scratch(TILE * heads->size * sizeof *room);
+    switch (level) {
+    case CKERNELS_PLAIN: few_scores_plain(&group, head, stride, scores, room); break;
+    case CKERNELS_AVX2: few_scores_avx2(&group, head, stride, scores, room); break;
+    case CKERNELS_AVX512:
+    case CKERNELS_AVX512_BF16: few_scores_avx512(&group, head, stride, scores, room); break;
+    }
+    free(room);
+}
+
+void ckernels_head_mix(
+    ckernels_level level, const ckernels_heads *heads, size_t head, const ckernels_sequence *sequence,
+    const float *weights, size_t stride
+) {
+    struct group group = group_of(level, heads, sequence);
+    float *room = scratch(TILE * heads->size * sizeof *room);
+    switch (level) {
+    case CKERNELS_PLAIN: few_mix_plain(&group, head, stride, weights, room); break;
+    case CKERNELS_AVX2: few_mix_avx2(&group, head, stride, weights, room); break;
+    case CKERNELS_AVX512:
+    case CKERNELS_AVX512_BF16: few_mix_avx512(&group, head, stride, weights, room); break;
+    }
+    free(room);
 }

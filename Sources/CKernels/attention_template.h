@@ -4,8 +4,42 @@
 #define GLUE(a, b) GLUE2(a, b)
 #define VEC GLUE(vec, LANES)
 #define INT GLUE(int, LANES)
+#define HALVES GLUE(NAME(attention_halves), _t)
+#define WORDS GLUE(NAME(attention_words), _t)
+
+typedef uint16_t HALVES __attribute__((vector_size(2 * LANES)));
+typedef uint32_t WORDS __attribute__((vector_size(4 * LANES)));
 
 #include "exponential_template.h"
+
+/// `count` positions of one head from `first` on, as floats `*apart` apart: where they are, or widened into `room`.
+TARGET static const float *NAME(floats)(
+    const struct group *g, size_t start, const void *rows, size_t first, size_t count, float *room, size_t *apart
+) {
+    size_t width = g->kv_heads * g->size, size = g->size;
+    if (g->format == CKERNELS_FLOAT32) {
+        *apart = width;
+        return (const float *)rows + first * width + start;
+    }
+    *apart = size;
+    const uint16_t *from = (const uint16_t *)rows + first * width + start;
+    float *to = room;
+    for (size_t k = 0; k < count; k++, from += width, to += size) {
+        size_t i = 0;
+        for (; i + LANES <= size; i += LANES) {
+            HALVES halves;
+            memcpy(&halves, from + i, sizeof halves);
+            __builtin_prefetch(from + 16 * width + i, 0, 3);
+            WORDS words = __builtin_convertvector(halves, WORDS) << 16;
+            memcpy(to + i, &words, sizeof words);
+        }
+        for (; i < size; i++) {
+            uint32_t word = (uint32_t)from[i] << 16;
+            memcpy(to + i, &word, sizeof word);
+        }
+    }
+    return room;
+}
 
 /// `N` (4 or 1) keys by one query.
 BODY TARGET void NAME(score)(int N, size_t size, const float *query, const float *keys, size_t width, float scale, float *scores) {
@@ -45,90 +79,143 @@ BODY TARGET void NAME(mix)(int C, size_t count, const float *weights, const floa
     for (int c = 0; c < C; c++) memcpy(output + c * LANES, &sums[c], sizeof sums[c]);
 }
 
-/// Scores of one row for positions `from..<to` of a segment, whose first position has `scores[0]`.
+/// Scores of one row for `count` keys.
 TARGET static void NAME(score_row)(
-    const struct group *g, size_t start, const float *query, const ckernels_segment *segment, size_t from, size_t to,
-    float *scores
+    size_t size, const float *query, const float *keys, size_t apart, size_t count, float *scores
 ) {
-    size_t width = g->kv_heads * g->size, k = from;
-    float scale = 1 / sqrtf((float)g->size);
-    const float *keys = segment->keys + start;
-    for (; k + 4 <= to; k += 4) NAME(score)(4, g->size, query, keys + k * width, width, scale, scores + k);
-    for (; k < to; k++) NAME(score)(1, g->size, query, keys + k * width, width, scale, scores + k);
+    size_t k = 0;
+    float scale = 1 / sqrtf((float)size);
+    for (; k + 4 <= count; k += 4) NAME(score)(4, size, query, keys + k * apart, apart, scale, scores + k);
+    for (; k < count; k++) NAME(score)(1, size, query, keys + k * apart, apart, scale, scores + k);
 }
 
-/// Adds the weighed values of positions `from..<to` of a segment to one row's output.
+/// Adds `count` weighed values to one row's output.
 TARGET static void NAME(mix_row)(
-    const struct group *g, size_t start, const float *weights, const ckernels_segment *segment, size_t from, size_t to,
-    float *output
+    size_t size, const float *weights, const float *values, size_t apart, size_t count, float *output
 ) {
-    if (from >= to) return;
-    size_t width = g->kv_heads * g->size, size = g->size, i = 0;
-    const float *values = segment->values + from * width + start;
-    weights += from;
-    for (; i + 8 * LANES <= size; i += 8 * LANES) NAME(mix)(8, to - from, weights, values + i, width, output + i);
-    for (; i + LANES <= size; i += LANES) NAME(mix)(1, to - from, weights, values + i, width, output + i);
+    size_t i = 0;
+    for (; i + 8 * LANES <= size; i += 8 * LANES) NAME(mix)(8, count, weights, values + i, apart, output + i);
+    for (; i + LANES <= size; i += LANES) NAME(mix)(1, count, weights, values + i, apart, output + i);
     for (; i < size; i++) {
-        for (size_t k = 0; k < to - from; k++) output[i] += weights[k] * values[k * width + i];
+        for (size_t k = 0; k < count; k++) output[i] += weights[k] * values[k * apart + i];
     }
 }
 
-/// One head of sequences of few rows: tile by tile, so that the keys and values they share come from memory once.
-TARGET static void NAME(few_rows)(const struct group *g, size_t head, size_t stride, float *scores) {
-    size_t size = g->size, width = g->heads * size, start = head / (g->heads / g->kv_heads) * size;
+/// Scores of a sequence's rows for `count` positions from `first` on.
+TARGET static void NAME(score_rows)(
+    const struct group *g, size_t head, const ckernels_sequence *q, size_t first, size_t count, const float *keys,
+    size_t apart, float *scores, size_t stride
+) {
+    for (size_t r = 0; r < q->rows; r++) {
+        if (first >= q->visible + r) continue;
+        NAME(score_row)(
+            g->size, q->queries + (r * g->heads + head) * g->size, keys, apart, least(count, q->visible + r - first),
+            scores + r * stride + first);
+    }
+}
+
+/// Adds the weighed values of `count` positions from `first` on to a sequence's rows.
+TARGET static void NAME(mix_rows)(
+    const struct group *g, size_t head, const ckernels_sequence *q, size_t first, size_t count, const float *values,
+    size_t apart, const float *weights, size_t stride
+) {
+    for (size_t r = 0; r < q->rows; r++) {
+        if (first >= q->visible + r) continue;
+        NAME(mix_row)(
+            g->size, weights + r * stride + first, values, apart, least(count, q->visible + r - first),
+            q->output + (r * g->heads + head) * g->size);
+    }
+}
+
+/// The longest first segment of the sequences of few rows.
+TARGET static size_t NAME(few_shared)(const struct group *g) {
     size_t longest = 0;
     for (size_t s = 0; s < g->count; s++) {
-        if (g->sequences[s].rows <= FEW_ROWS && g->sequences[s].segments->count > longest) {
-            longest = g->sequences[s].segments->count;
-        }
+        const ckernels_sequence *q = &g->sequences[s];
+        if (q->rows <= FEW_ROWS && q->segments->count > longest) longest = q->segments->count;
     }
-#define FOR_EACH_ROW(body) \
+    return longest;
+}
+
+// Sequences of few rows go through positions tile by tile, so that the keys and values they share come from memory, and are
+// widened, once. `each` is done with the `count` positions at `tile` of what all begin with, then of what is a sequence's own.
+#define FOR_EACH_TILE(stored, each) \
+    size_t start = head / (g->heads / g->kv_heads) * g->size, shared = NAME(few_shared)(g), apart; \
+    for (size_t tile = 0; tile < shared; tile += TILE) { \
+        const float *floats = NAME(floats)( \
+            g, start, g->sequences->segments->stored, tile, least(TILE, shared - tile), room, &apart); \
+        for (size_t s = 0, at = 0; s < g->count; s++) { \
+            const ckernels_sequence *q = &g->sequences[s]; \
+            if (q->rows > FEW_ROWS) continue; \
+            if (tile < q->segments->count) { \
+                size_t first = tile, count = least(TILE, q->segments->count - tile); \
+                each; \
+            } \
+            at += q->rows; \
+        } \
+    } \
     for (size_t s = 0, at = 0; s < g->count; s++) { \
         const ckernels_sequence *q = &g->sequences[s]; \
-        for (size_t r = 0; q->rows <= FEW_ROWS && r < q->rows; r++, at++) { \
-            const float *query = q->queries + r * width + head * size; \
-            float *output = q->output + r * width + head * size, *row = scores + at * stride; \
-            size_t seen = q->visible + r; \
-            (void)query, (void)output; \
-            body \
+        if (q->rows > FEW_ROWS) continue; \
+        size_t before = q->segments->count; \
+        for (size_t n = 1; n < q->segment_count; before += q->segments[n++].count) { \
+            for (size_t tile = 0; tile < q->segments[n].count; tile += TILE) { \
+                size_t first = before + tile, count = least(TILE, q->segments[n].count - tile); \
+                const float *floats = NAME(floats)(g, start, q->segments[n].stored, tile, count, room, &apart); \
+                each; \
+            } \
         } \
+        at += q->rows; \
     }
-    for (size_t tile = 0; tile < longest; tile += TILE) {
-        FOR_EACH_ROW(NAME(score_row)(
-            g, start, query, q->segments, tile, least(tile + TILE, least(seen, q->segments->count)), row);)
-    }
-    FOR_EACH_ROW(
-        size_t first = q->segments->count;
-        for (size_t n = 1; n < q->segment_count && first < seen; first += q->segments[n++].count) {
-            NAME(score_row)(
-                g, start, query, q->segments + n, 0, least(seen - first, q->segments[n].count), row + first);
+
+/// One head's scores of sequences of few rows, whose rows follow each other in `scores`.
+TARGET static void NAME(few_scores)(const struct group *g, size_t head, size_t stride, float *scores, float *room) {
+    FOR_EACH_TILE(
+        keys, NAME(score_rows)(g, head, q, first, count, floats, apart, scores + at * stride, stride))
+}
+
+/// One head's mixed values of sequences of few rows.
+TARGET static void NAME(few_mix)(
+    const struct group *g, size_t head, size_t stride, const float *weights, float *room
+) {
+    for (size_t s = 0; s < g->count; s++) {
+        const ckernels_sequence *q = &g->sequences[s];
+        for (size_t r = 0; q->rows <= FEW_ROWS && r < q->rows; r++) {
+            memset(q->output + (r * g->heads + head) * g->size, 0, g->size * sizeof *q->output);
         }
-        NAME(softmax_row)(row, seen, seen);
-        memset(output, 0, size * sizeof *output);)
-    for (size_t tile = 0; tile < longest; tile += TILE) {
-        FOR_EACH_ROW(NAME(mix_row)(
-            g, start, row, q->segments, tile, least(tile + TILE, least(seen, q->segments->count)), output);)
     }
-    FOR_EACH_ROW(
-        size_t first = q->segments->count;
-        for (size_t n = 1; n < q->segment_count && first < seen; first += q->segments[n++].count) {
-            NAME(mix_row)(
-                g, start, row + first, q->segments + n, 0, least(seen - first, q->segments[n].count), output);
-        })
-#undef FOR_EACH_ROW
+    FOR_EACH_TILE(
+        values, NAME(mix_rows)(g, head, q, first, count, floats, apart, weights + at * stride, stride))
+}
+
+#undef FOR_EACH_TILE
+
+/// One head of sequences of few rows.
+TARGET static void NAME(few_rows)(const struct group *g, size_t head, size_t stride, float *scores, float *room) {
+    NAME(few_scores)(g, head, stride, scores, room);
+    float *row = scores;
+    for (size_t s = 0; s < g->count; s++) {
+        const ckernels_sequence *q = &g->sequences[s];
+        for (size_t r = 0; q->rows <= FEW_ROWS && r < q->rows; r++, row += stride) {
+            NAME(softmax_row)(row, q->visible + r, q->visible + r);
+        }
+    }
+    NAME(few_mix)(g, head, stride, scores, room);
 }
 
 /// Keys of one head as `[block of LANES positions][column][LANES]`, so that LANES scores grow in one vector, with zeros
 /// after the last position; and values as `[position][size]`.
 TARGET static void NAME(pack)(
-    const struct group *g, size_t start, const ckernels_segment *segment, size_t count, float *keys, float *values
+    const struct group *g, size_t start, const ckernels_segment *segment, size_t count, float *keys, float *values,
+    float *room
 ) {
-    size_t width = g->kv_heads * g->size, size = g->size, k = 0;
+    size_t size = g->size, k = 0, apart;
     for (; k < count; k++) {
-        const float *key = segment->keys + k * width + start;
+        const float *key = NAME(floats)(g, start, segment->keys, k, 1, room, &apart);
         float *to = keys + k / LANES * size * LANES + k % LANES;
         for (size_t i = 0; i < size; i++) to[i * LANES] = key[i];
-        memcpy(values + k * size, segment->values + k * width + start, size * sizeof *values);
+        const float *value = NAME(floats)(g, start, segment->values, k, 1, values + k * size, &apart);
+        if (value != values + k * size) memcpy(values + k * size, value, size * sizeof *values);
     }
     for (; k % (4 * LANES) != 0; k++) {
         float *to = keys + k / LANES * size * LANES + k % LANES;
@@ -256,36 +343,27 @@ TARGET static void NAME(row_block)(
 }
 
 /// One head of sequences of many rows: the segment that all begin with is laid out once.
-TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t stride, float *scores) {
+TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t stride, float *scores, float *room) {
     size_t size = g->size, start = head / (g->heads / g->kv_heads) * size;
-    size_t shared = 0, own = 0, most = 1;
-    for (size_t s = 0; s < g->count; s++) {
-        const ckernels_sequence *q = &g->sequences[s];
-        if (q->rows <= FEW_ROWS) continue;
-        size_t rest = 0;
-        for (size_t n = 1; n < q->segment_count; n++) rest += q->segments[n].count + 4 * LANES;
-        shared = q->segments->count > shared ? q->segments->count : shared;
-        own = rest > own ? rest : own;
-        most = q->segment_count > most ? q->segment_count : most;
-    }
-    if (shared == 0) return;
-    size_t padded = (shared + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
-    float *keys = scratch((padded + own) * size * sizeof *keys);
-    float *values = scratch((padded + own) * size * sizeof *values);
-    struct NAME(panel) *panels = scratch(most * sizeof *panels);
+    struct extent extent = extent_of(g, 4 * LANES);
+    if (extent.shared == 0) return;
+    size_t shared = extent.shared, padded = extent.padded;
+    float *keys = scratch((padded + extent.own) * size * sizeof *keys);
+    float *values = scratch((padded + extent.own) * size * sizeof *values);
+    struct NAME(panel) *panels = scratch(extent.segments * sizeof *panels);
     const ckernels_segment longest = {g->sequences->segments->keys, g->sequences->segments->values, shared};
-    NAME(pack)(g, start, &longest, shared, keys, values);
+    NAME(pack)(g, start, &longest, shared, keys, values, room);
     for (size_t s = 0; s < g->count; s++) {
         const ckernels_sequence *q = &g->sequences[s];
         if (q->rows <= FEW_ROWS) continue;
         panels[0] = (struct NAME(panel)){0, q->segments->count, keys, values};
-        size_t first = q->segments->count, room = padded;
+        size_t first = q->segments->count, at = padded;
         for (size_t n = 1; n < q->segment_count; n++) {
             size_t count = q->segments[n].count;
-            panels[n] = (struct NAME(panel)){first, count, keys + room * size, values + room * size};
-            NAME(pack)(g, start, q->segments + n, count, keys + room * size, values + room * size);
+            panels[n] = (struct NAME(panel)){first, count, keys + at * size, values + at * size};
+            NAME(pack)(g, start, q->segments + n, count, keys + at * size, values + at * size, room);
             first += count;
-            room += (count + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
+            at += (count + 4 * LANES - 1) / (4 * LANES) * 4 * LANES;
         }
         for (size_t row = 0; row < q->rows; row += MAX_ROWS) {
             NAME(row_block)(g, head, q, row, panels, q->segment_count, scores, stride);
@@ -296,7 +374,8 @@ TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t st
     free(panels);
 }
 
-TARGET static void NAME(head)(const struct group *g, size_t head) {
+/// - many: whether sequences of many rows are computed, too.
+TARGET static void NAME(head)(const struct group *g, size_t head, int many) {
     size_t rows = MAX_ROWS, stride = 0, few = 0;
     for (size_t s = 0; s < g->count; s++) {
         if (g->sequences[s].rows <= FEW_ROWS) few += g->sequences[s].rows;
@@ -305,13 +384,16 @@ TARGET static void NAME(head)(const struct group *g, size_t head) {
     if (few > rows) rows = few;
     // Whole blocks of scores, also of a panel that begins anywhere.
     stride += 4 * LANES;
-    float *scores = scratch(rows * stride * sizeof *scores);
-    if (few > 0) NAME(few_rows)(g, head, stride, scores);
-    NAME(many_rows)(g, head, stride, scores);
+    float *scores = scratch((rows * stride + TILE * g->size) * sizeof *scores);
+    float *room = scores + rows * stride;
+    if (few > 0) NAME(few_rows)(g, head, stride, scores, room);
+    if (many) NAME(many_rows)(g, head, stride, scores, room);
     free(scores);
 }
 
 #undef ROW_CASES
+#undef HALVES
+#undef WORDS
 #undef VEC
 #undef INT
 #undef GLUE

@@ -82,6 +82,16 @@ void ckernels_round_bf16(ckernels_level level, size_t count, const float *from, 
     spread(&rows, CHOOSE(level, round_bf16), count, 1);
 }
 
+void ckernels_round_floats(ckernels_level level, size_t count, float *x) {
+    struct rows rows = {.x = x};
+    spread(&rows, CHOOSE(level, round_floats), count, 1);
+}
+
+void ckernels_widen_bf16(ckernels_level level, size_t count, const uint16_t *from, float *to) {
+    struct rows rows = {.x = to, .y = (const float *)(const void *)from};
+    spread(&rows, CHOOSE(level, widen_bf16), count, 1);
+}
+
 void ckernels_rms_norm(
     ckernels_level level, size_t count, size_t columns, const float *x, const float *weight, float epsilon, float *y
 ) {

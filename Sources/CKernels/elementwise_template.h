@@ -24,6 +24,15 @@ TARGET static void NAME(swiglu)(const struct rows *p, size_t first, size_t last)
     }
 }
 
+/// To the nearest, ties to even; NaNs stay NaNs.
+BODY TARGET uint16_t NAME(rounded)(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t nearest = bits + 0x7FFF + (bits >> 16 & 1);
+    // Rounding would carry a NaN's low payload into infinity.
+    return (uint16_t)(((bits & 0x7FFFFFFF) > 0x7F800000 ? bits | 0x400000 : nearest) >> 16);
+}
+
 TARGET static void NAME(add)(const struct rows *p, size_t first, size_t last) {
     float *restrict x = p->x;
     const float *restrict y = p->y;
@@ -33,12 +42,22 @@ TARGET static void NAME(add)(const struct rows *p, size_t first, size_t last) {
 TARGET static void NAME(round_bf16)(const struct rows *p, size_t first, size_t last) {
     uint16_t *restrict to = (uint16_t *)(void *)p->x;
     const float *restrict from = p->y;
+    for (size_t i = first; i < last; i++) to[i] = NAME(rounded)(from[i]);
+}
+
+TARGET static void NAME(round_floats)(const struct rows *p, size_t first, size_t last) {
     for (size_t i = first; i < last; i++) {
-        uint32_t bits;
-        memcpy(&bits, from + i, sizeof bits);
-        uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);
-        // Rounding would carry a NaN's low payload into infinity.
-        to[i] = (uint16_t)(((bits & 0x7FFFFFFF) > 0x7F800000 ? bits | 0x400000 : rounded) >> 16);
+        uint32_t word = (uint32_t)NAME(rounded)(p->x[i]) << 16;
+        memcpy(p->x + i, &word, sizeof word);
+    }
+}
+
+TARGET static void NAME(widen_bf16)(const struct rows *p, size_t first, size_t last) {
+    float *restrict to = p->x;
+    const uint16_t *restrict from = (const uint16_t *)(const void *)p->y;
+    for (size_t i = first; i < last; i++) {
+        uint32_t word = (uint32_t)from[i] << 16;
+        memcpy(to + i, &word, sizeof word);
     }
 }
 

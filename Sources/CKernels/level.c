@@ -1,10 +1,22 @@
 #include "CKernels.h"
 
 #include <malloc.h>
+#include <stdlib.h>
+
+enum { MOST_KEPT = 256 << 20 };
 
 void ckernels_keep_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    mallopt(M_TRIM_THRESHOLD, MOST_KEPT);
+}
+
+void ckernels_release_memory(void) {
+    // An arena that is not the main thread's gives its end back when something next to it is freed and no sooner.
+    mallopt(M_TRIM_THRESHOLD, 0);
+    char *volatile end = malloc(1 << 18);
+    free(end);
+    mallopt(M_TRIM_THRESHOLD, MOST_KEPT);
+    malloc_trim(0);
 }
 
 ckernels_level ckernels_supported(void) {

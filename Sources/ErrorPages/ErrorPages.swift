@@ -20,14 +20,19 @@ package enum ErrorPages {
         case "head-out-of-range": PackageResources.head_out_of_range_md
         case "header-timeout": PackageResources.header_timeout_md
         case "headers-too-large": PackageResources.headers_too_large_md
+        case "idempotency-key-reused": PackageResources.idempotency_key_reused_md
         case "image-count-mismatch": PackageResources.image_count_mismatch_md
+        case "image-in-use": PackageResources.image_in_use_md
         case "image-too-large": PackageResources.image_too_large_md
         case "internal-error": PackageResources.internal_error_md
         case "invalid-image-reference": PackageResources.invalid_image_reference_md
         case "invalid-prompt": PackageResources.invalid_prompt_md
         case "invalid-value": PackageResources.invalid_value_md
         case "job-ended": PackageResources.job_ended_md
+        case "job-in-use": PackageResources.job_in_use_md
+        case "job-unfinished": PackageResources.job_unfinished_md
         case "layer-out-of-range": PackageResources.layer_out_of_range_md
+        case "length-required": PackageResources.length_required_md
         case "malformed-form": PackageResources.malformed_form_md
         case "malformed-json": PackageResources.malformed_json_md
         case "malformed-state": PackageResources.malformed_state_md
@@ -35,6 +40,7 @@ package enum ErrorPages {
         case "missing-field": PackageResources.missing_field_md
         case "missing-source": PackageResources.missing_source_md
         case "model-unavailable": PackageResources.model_unavailable_md
+        case "not-acceptable": PackageResources.not_acceptable_md
         case "not-an-image": PackageResources.not_an_image_md
         case "not-found": PackageResources.not_found_md
         case "not-ready": PackageResources.not_ready_md
@@ -70,6 +76,7 @@ package enum ErrorPages {
         case "unsupported-http-version": PackageResources.unsupported_http_version_md
         case "unsupported-intervention": PackageResources.unsupported_intervention_md
         case "unsupported-media-type": PackageResources.unsupported_media_type_md
+        case "unsupported-parameter": PackageResources.unsupported_parameter_md
         case "unsupported-transfer-coding": PackageResources.unsupported_transfer_coding_md
         case "wrong-host": PackageResources.wrong_host_md
         case "wrong-type": PackageResources.wrong_type_md

@@ -38,10 +38,16 @@ final class Connection {
     var sawEnd = false
     var dropped = 0
 
+    /// What speaks TLS for it, on a server that has a certificate.
+    let tls: TLSSession?
+    /// Over TLS: what is on its way to the client as it is sent, made of what was at the front of ``output``.
+    private var sealed: [UInt8] = []
+    private var sealedOffset = 0
+
     var output: [UInt8] = []
     var outputOffset = 0
-    /// When output last moved, while there is some.
-    var outputMoved: UInt64
+    /// How fast output is taken, while there is some.
+    var pace: OutputPace
 
     // HTTP/1.1: one request at a time.
     var parser: HTTP1Parser
@@ -55,17 +61,24 @@ final class Connection {
     var nextStream: Int32 = 0
     let running = RunningHandlers()
 
-    init(descriptor: Int32, generation: UInt32, limits: Limits, now: UInt64) {
+    init(descriptor: Int32, generation: UInt32, tls: TLSSession?, limits: Limits, now: UInt64) {
         self.descriptor = descriptor
         self.generation = generation
-        parser = HTTP1Parser(limits: limits)
+        self.tls = tls
+        parser = HTTP1Parser(limits: limits, isSecure: tls != nil)
+        // Hands are to be shaken in the time of a header section.
+        if tls != nil { phase = .header }
         since = now
-        outputMoved = now
+        pace = OutputPace(now: now)
     }
 
     var token: UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
 
-    var pendingOutput: Int { output.count - outputOffset }
+    /// Bytes that the client has not taken.
+    var pendingOutput: Int { output.count - outputOffset + sealed.count - sealedOffset }
+
+    /// Whether what is said would be understood.
+    var canSpeak: Bool { tls?.isEstablished ?? true }
 
     /// Whether requests are still read and answered.
     var isServing: Bool {
@@ -77,14 +90,12 @@ final class Connection {
 
     /// Sends what the kernel will take. `false` if the client is gone.
     func sendOutput(now: UInt64) -> Bool {
+        if let tls { return sendSealed(tls, now: now) }
         while pendingOutput > 0 {
-            let outcome = output.withUnsafeBufferPointer {
-                Socket.send(descriptor, UnsafeBufferPointer(rebasing: $0[outputOffset...]))
-            }
-            switch outcome {
+            switch send(output, from: outputOffset) {
             case .done(let count):
                 outputOffset += count
-                outputMoved = now
+                pace.took(count, now: now)
             case .wouldBlock:
                 if outputOffset > 1024 * 1024 {
                     output.removeSubrange(..<outputOffset)
@@ -94,9 +105,56 @@ final class Connection {
             case .failed: return false
             }
         }
+        forgetOutput()
+        return true
+    }
+
+    /// The same over TLS: seals some, sends it, and seals more only then.
+    private func sendSealed(_ tls: TLSSession, now: UInt64) -> Bool {
+        while true {
+            while sealedOffset < sealed.count {
+                switch send(sealed, from: sealedOffset) {
+                case .done(let count):
+                    sealedOffset += count
+                    pace.took(count, now: now)
+                case .wouldBlock: return true
+                case .failed: return false
+                }
+            }
+            sealed.removeAll(keepingCapacity: false)
+            sealedOffset = 0
+            let isNew = pendingOutput == 0
+            if outputOffset < output.count, tls.isEstablished {
+                let count = min(64 * 1024, output.count - outputOffset)
+                output.withUnsafeBufferPointer {
+                    tls.seal(UnsafeBufferPointer(rebasing: $0[outputOffset..<outputOffset + count]))
+                }
+                outputOffset += count
+                if outputOffset == output.count { forgetOutput() }
+            }
+            tls.takeOutput(into: &sealed)
+            guard !sealed.isEmpty else { return !tls.isBroken }
+            if isNew { pace.begin(now: now) }
+        }
+    }
+
+    private func send(_ bytes: [UInt8], from offset: Int) -> Socket.Outcome {
+        bytes.withUnsafeBufferPointer { Socket.send(descriptor, UnsafeBufferPointer(rebasing: $0[offset...])) }
+    }
+
+    private func forgetOutput() {
         // A large answer's buffer is not kept for a client that may only sit there.
         output.removeAll(keepingCapacity: output.capacity <= 64 * 1024)
         outputOffset = 0
-        return true
+    }
+
+    /// Ends our side, over TLS with a word of farewell as far as the kernel takes it at once.
+    func endSending() {
+        if let tls {
+            tls.endSending()
+            tls.takeOutput(into: &sealed)
+            if sealedOffset < sealed.count { _ = send(sealed, from: sealedOffset) }
+        }
+        Socket.endSending(descriptor)
     }
 }

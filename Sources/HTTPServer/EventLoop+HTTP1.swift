@@ -84,7 +84,7 @@ extension EventLoop {
         let persistence: HTTP1Writer.Persistence =
             connection.keepsConnection ? (version == .http10 ? .keepAlive : .unsaid) : .close
         date.update()
-        if connection.pendingOutput == 0 { connection.outputMoved = now }
+        if connection.pendingOutput == 0 { connection.pace.begin(now: now) }
         appendAnswer(
             response, isHead: isHead, persistence: persistence, isChunked: pieces == .chunks, to: &connection.output)
         return pieces
@@ -125,7 +125,7 @@ extension EventLoop {
         let isHead = connection.head?.method == .head
         connection.head = nil
         date.update()
-        if connection.pendingOutput == 0 { connection.outputMoved = now }
+        if connection.pendingOutput == 0 { connection.pace.begin(now: now) }
         appendAnswer(response, isHead: isHead, persistence: .close, to: &connection.output)
         close(connection)
     }

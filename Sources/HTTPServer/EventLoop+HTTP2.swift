@@ -15,10 +15,10 @@ extension EventLoop {
             destroy(connection)
             return false
         }
-        if connection.pendingOutput == 0 { connection.outputMoved = now }
+        if connection.pendingOutput == 0 { connection.pace.begin(now: now) }
         let wanted = connection.outputOffset + 128 * 1024
         session.takeOutput(upTo: wanted, into: &connection.output)
-        if session.isFinished || (isShuttingDown && session.isIdle && connection.exchanges.isEmpty) {
+        if session.isFinished || (session.hasEnded && connection.exchanges.isEmpty) {
             close(connection)
             return false
         }

@@ -27,7 +27,7 @@ extension EventLoop {
     }
 
     private nonisolated func perform(_ identifier: ExchangeID, _ request: Request, _ handler: Handler) async {
-        let response = await handler(request)
+        let response = ContentCoding.encode(await handler(request), for: request)
         guard await begin(identifier, response), case .stream(let produce) = response.content else { return }
         let writer = BodyWriter { try await self.write($0, identifier) }
         do {
@@ -66,7 +66,7 @@ extension EventLoop {
         case .http2(let session):
             guard session.write(bytes, on: identifier.stream) else { throw ClientGone() }
         case .http1, .undecided:
-            if connection.pendingOutput == 0 { connection.outputMoved = now }
+            if connection.pendingOutput == 0 { connection.pace.begin(now: now) }
             if exchange.pieces == .chunks {
                 HTTP1Writer.chunk(bytes, into: &connection.output)
             } else {

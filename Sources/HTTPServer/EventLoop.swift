@@ -29,12 +29,15 @@ actor EventLoop {
     var date = HTTPDate()
     var now = Clock.now()
     var requestCount: UInt64 = 0
-    var isShuttingDown = false
+    private(set) var shutdownBegan: UInt64?
+    var isShuttingDown: Bool { shutdownBegan != nil }
 
     /// By descriptor.
     var connections: [Connection?] = []
     var connectionCount = 0
     private var generation: UInt32 = 0
+    /// Set where there is a certificate: then every connection speaks TLS.
+    private var tls: TLSContext?
     private var epoll: Epoll?
     private var listener: Int32 = -1
     /// A descriptor given up when the process has run out of them, to turn a client away politely.
@@ -58,6 +61,7 @@ actor EventLoop {
     /// Listens and begins to serve; the port that was bound.
     func start() throws -> UInt16 {
         precondition(epoll == nil, "a server is started once")
+        tls = try configuration.tls.map(TLSContext.init)
         let epoll = try Epoll()
         listener = try Socket.listen(host: configuration.host, port: configuration.port)
         spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
@@ -84,8 +88,8 @@ actor EventLoop {
     /// Ends in order: see ``Server/shutdown(grace:)``.
     func shutdown(grace: Duration) async {
         guard epoll != nil, !isShuttingDown else { return }
-        isShuttingDown = true
         now = Clock.now()
+        shutdownBegan = now
         epoll?.remove(listener)
         Socket.close(listener)
         for connection in connections.compactMap(\.self) { endInOrder(connection) }
@@ -108,7 +112,7 @@ actor EventLoop {
     private func endInOrder(_ connection: Connection) {
         switch connection.wire {
         case .http2(let session):
-            session.goAway()
+            session.announceEnd()
             pump(connection)
         case .http1, .undecided:
             if connection.phase == .idle { destroy(connection) }
@@ -177,7 +181,13 @@ actor EventLoop {
 
     private func adopt(_ descriptor: Int32) {
         generation = generation == .max ? 1 : generation + 1
-        let connection = Connection(descriptor: descriptor, generation: generation, limits: limits, now: now)
+        var session: TLSSession?
+        if let tls {
+            session = TLSSession(tls)
+            guard session != nil else { return Socket.close(descriptor) }
+        }
+        let connection = Connection(
+            descriptor: descriptor, generation: generation, tls: session, limits: limits, now: now)
         while connections.count <= Int(descriptor) { connections.append(nil) }
         connections[Int(descriptor)] = connection
         connectionCount += 1
@@ -193,6 +203,8 @@ actor EventLoop {
     }
 
     private func turnAway(_ descriptor: Int32) {
+        // Over TLS there is nobody to talk to before hands are shaken.
+        guard tls == nil else { return Socket.close(descriptor) }
         var output: [UInt8] = []
         date.update()
         let response = configuration.refusal(Refusal(.overloaded, "too many connections; try again in a moment"))

@@ -21,8 +21,12 @@ package struct Limits: Sendable, Equatable {
     package var connections = 1024
     /// Streams that one HTTP/2 connection may have open at once (`SETTINGS_MAX_CONCURRENT_STREAMS`).
     package var concurrentStreams = 100
-    /// Frames of a kind that costs the server more than the client (resets, pings, settings, empty
-    /// frames) that one HTTP/2 connection may send at once, and the number forgiven each second.
+    /// CONTINUATION frames of one header section over HTTP/2; beyond it the connection ends.
+    package var continuations = 8
+    /// Frames of a kind that costs the server more than the client (resets, also those that it makes
+    /// the server send, pings, settings, priorities, empty frames, frames on
+    /// closed streams, needless window updates) that one HTTP/2
+    /// connection may send at once, and the number forgiven each second; beyond it the connection ends.
     package var suspiciousFrames = 400
     package var suspiciousFramesForgivenPerSecond = 50
 
@@ -37,6 +41,8 @@ package struct Limits: Sendable, Equatable {
     package var idleTimeout = Duration.seconds(75)
     /// Without one byte of an answer accepted by the client; then the connection is dropped.
     package var writeTimeout = Duration.seconds(30)
+    /// The slowest client that is still waited for once it has had ``writeTimeout``, in bytes per second while something waits.
+    package var writeRate = 1024
     /// What a refused client may go on sending, read and dropped so that it can see the answer.
     package var lingerBytes = 256 * 1024 * 1024
     /// How long it may do so.

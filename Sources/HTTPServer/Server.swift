@@ -4,6 +4,8 @@ import HTTPTypes
 package struct BoundAddress: Sendable, Hashable, CustomStringConvertible {
     package let host: String
     package let port: UInt16
+    /// Whether it speaks TLS.
+    package let isSecure: Bool
 
     /// The address as a URL without a path, `http://127.0.0.1:8080`.
     package var description: String { url(host) }
@@ -19,11 +21,11 @@ package struct BoundAddress: Sendable, Hashable, CustomStringConvertible {
 
     private func url(_ host: String) -> String {
         let isBareIPv6 = host.contains(":") && !host.hasPrefix("[")
-        return "http://\(isBareIPv6 ? "[\(host)]" : host):\(port)"
+        return "\(isSecure ? "https" : "http")://\(isBareIPv6 ? "[\(host)]" : host):\(port)"
     }
 }
 
-/// An HTTP server: HTTP/1.1, HTTP/1.0 and HTTP/2 with prior knowledge on one port.
+/// An HTTP server: HTTP/1.1, HTTP/1.0 and HTTP/2 on one port, with prior knowledge or, over TLS, by agreement.
 ///
 /// ```swift
 /// let server = Server(configuration) { request in Response(text: "hello, \(request.path)") }
@@ -53,10 +55,10 @@ package final class Server: Sendable {
 
     /// Begins to accept connections.
     ///
-    /// - throws: ``ServerError`` when the address cannot be had.
+    /// - throws: ``ServerError`` when the address cannot be had, or the certificate is of no use.
     package func start() async throws -> BoundAddress {
         let port = try await loop.start()
-        return BoundAddress(host: configuration.host, port: port)
+        return BoundAddress(host: configuration.host, port: port, isSecure: configuration.tls != nil)
     }
 
     /// Accepts nothing more, lets requests in progress finish for as long as `grace`, then closes all.

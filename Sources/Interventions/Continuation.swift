@@ -8,6 +8,8 @@ struct Continuation {
     private(set) var tokens: [GeneratedToken] = []
     private var reason = Generation.FinishReason.length
     private(set) var hasEnded = false
+    /// The text before the stop that ended it.
+    private var stoppedText: String?
 
     init(_ options: GenerationOptions, on model: VisionLanguageModel) {
         self.options = options
@@ -31,17 +33,23 @@ struct Continuation {
         }
         let token = GeneratedToken(
             token: probability(of: id, in: distribution),
-            top: distribution.top(options.topLogprobs).map { probability(of: $0.id, in: distribution) })
+            top: distribution.top(options.topLogprobs).map { probability(of: $0.id, in: distribution) },
+            isNearTie: distribution.isNearTie(in: model.numberFormat))
         tokens.append(token)
+        if !options.stops.isEmpty, let before = text.prefix(beforeAny: options.stops) {
+            (stoppedText, reason, hasEnded) = (before, .stop, true)
+            return token
+        }
         hasEnded = tokens.count >= options.maximumTokens || length >= model.decoder.configuration.maximumPositions
         return token
     }
 
     /// What was generated.
     var generation: Generation {
-        let text = model.text(of: tokens.map(\.token.id), skippingSpecialTokens: true)
-        return Generation(tokens: tokens, finishReason: reason, text: text.trimmingWhitespace)
+        Generation(tokens: tokens, finishReason: reason, text: (stoppedText ?? text).trimmingWhitespace)
     }
+
+    private var text: String { model.text(of: tokens.map(\.token.id), skippingSpecialTokens: true) }
 
     private func probability(of id: Int, in distribution: NextTokenDistribution) -> TokenProbability {
         TokenProbability(id: id, text: model.text(of: [id]), logprob: distribution.logProbability(of: id))
@@ -49,6 +57,16 @@ struct Continuation {
 }
 
 extension String {
+    /// The text before the first place at which one of `stops` stands, compared byte by byte; `nil` where none does.
+    fileprivate func prefix(beforeAny stops: [String]) -> String? {
+        let bytes = Array(utf8)
+        for start in bytes.indices {
+            guard stops.contains(where: { bytes[start...].starts(with: $0.utf8) }) else { continue }
+            return String(decoding: bytes[..<start], as: UTF8.self)
+        }
+        return nil
+    }
+
     /// The text without white space at either end.
     fileprivate var trimmingWhitespace: String {
         guard let start = firstIndex(where: { !$0.isWhitespace }), let end = lastIndex(where: { !$0.isWhitespace })

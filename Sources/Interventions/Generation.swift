@@ -12,18 +12,21 @@ package struct GenerationOptions: Sendable, Equatable {
     package var seed: Int
     /// How many alternatives to report for each token.
     package var topLogprobs: Int
+    /// Texts that end the continuation where one of them first appears; it is not part of the text.
+    package var stops: [String]
     /// Runs on through end-of-sequence tokens (traces do, to compare with the reference's fixed length).
     package var ignoresStopTokens: Bool
 
     package init(
         maximumTokens: Int, temperature: Double = 0, topP: Double = 1, seed: Int = 0, topLogprobs: Int = 0,
-        ignoresStopTokens: Bool = false
+        stops: [String] = [], ignoresStopTokens: Bool = false
     ) {
         self.maximumTokens = maximumTokens
         self.temperature = temperature
         self.topP = topP
         self.seed = seed
         self.topLogprobs = topLogprobs
+        self.stops = stops
         self.ignoresStopTokens = ignoresStopTokens
     }
 }
@@ -43,25 +46,31 @@ package struct GeneratedToken: Sendable, Equatable {
     package let token: TokenProbability
     /// The likeliest alternatives, the likeliest first.
     package let top: [TokenProbability]
+    /// Whether the number format's error could have decided which token is the likeliest.
+    package let isNearTie: Bool
 }
 
 /// A finished continuation.
 package struct Generation: Sendable, Equatable {
     package enum FinishReason: String, Sendable {
-        /// The model ended the sequence.
+        /// The model ended the sequence, or one of `stops` appeared.
         case stop
         /// `maximumTokens`, or the model's last position, was reached.
         case length
     }
 
-    /// The tokens, without the one that ended the sequence.
+    /// The tokens, without the one that ended the sequence; with those of a stop text that did.
     package let tokens: [GeneratedToken]
     package let finishReason: FinishReason
-    /// The tokens' text without special tokens and without white space at either end.
+    /// The tokens' text without special tokens, up to a stop text, and without white space at either end.
     package let text: String
 }
 
 /// Chooses tokens from distributions.
+///
+/// A draw takes one number of ``SplitMix64`` seeded with `seed`: the same seed and the same distributions give the same
+/// tokens on every machine. Tokens are ranked by probability at that temperature, ties by the smaller id; the smallest set of
+/// the first ones that holds `topP` is kept, and the draw falls on it in proportion.
 struct Sampler {
     private let options: GenerationOptions
     private var generator: SplitMix64
@@ -88,7 +97,7 @@ struct Sampler {
             mass += scaled.probabilities[id]
             if mass >= options.topP { break }
         }
-        var draw = Double.random(in: 0..<1, using: &generator) * mass
+        var draw = generator.uniform() * mass
         for id in kept {
             draw -= scaled.probabilities[id]
             if draw < 0 { return id }

@@ -22,10 +22,35 @@ package struct ModelRun {
     package let model: VisionLanguageModel
     /// Called at every layer boundary; throwing abandons the run.
     package let boundary: () throws -> Void
+    package let meter: (any WorkMeter)?
+    private let pauses = BoundaryPauses()
 
-    package init(_ model: VisionLanguageModel, boundary: @escaping () throws -> Void = {}) {
+    /// - Parameter meter: told what pieces of the run's work take.
+    package init(
+        _ model: VisionLanguageModel, meter: (any WorkMeter)? = nil, boundary: @escaping () throws -> Void = {}
+    ) {
         self.model = model
-        self.boundary = boundary
+        self.meter = meter
+        self.boundary = { [pauses] in
+            let start = ContinuousClock.now
+            defer { pauses.seconds += (ContinuousClock.now - start) / .seconds(1) }
+            try boundary()
+        }
+    }
+
+    /// Does a piece of work and reports what it took, without what others did at its boundaries.
+    package func timed<T>(_ work: Work, _ body: () throws -> T) rethrows -> T {
+        guard let meter else { return try body() }
+        let (start, paused) = (ContinuousClock.now, pauses.seconds)
+        let result = try body()
+        let seconds = (ContinuousClock.now - start) / .seconds(1) - (pauses.seconds - paused)
+        meter.report(work, on: model, seconds: seconds)
+        return result
+    }
+
+    /// Reports a text that has ended.
+    func report(text tokens: Int, isWhole: Bool) {
+        meter?.report(.text(tokens: tokens, isWhole: isWhole), on: model, seconds: 0)
     }
 
     /// What a run writes down as it goes (``Trace``).
@@ -58,19 +83,42 @@ package struct ModelRun {
         generation options: GenerationOptions?, measuring measurements: ResolvedMeasurements = .none,
         recording: Recording?, onToken: (GeneratedToken) -> Void = { _ in }
     ) throws -> RunOutcome {
+        var pass = try read(
+            prompt, interventions: interventions, sourceStates: sourceStates, measuring: measurements,
+            recording: recording)
+        var generation: Generation?
+        if let options {
+            generation = try generate(
+                options, after: pass.nextToken, cache: &pass.cache, hooks: pass.hooks, onToken: onToken)
+        }
+        return RunOutcome(
+            nextToken: pass.nextToken, generation: generation, receipt: pass.hooks.receipt,
+            measurements: pass.measurements, rowsComputed: pass.cache.count)
+    }
+
+    /// A prompt's pass, and what goes on from it.
+    struct PromptPass {
+        let nextToken: NextTokenDistribution
+        let measurements: MeasuredStates
+        let hooks: RunHooks
+        var cache: KVCache
+    }
+
+    /// Reads a prompt from its first token.
+    func read(
+        _ prompt: Prompt, interventions: ResolvedInterventions, sourceStates: RunStates,
+        measuring measurements: ResolvedMeasurements, recording: Recording?
+    ) throws -> PromptPass {
         let hooks = hooks(
             for: prompt, under: interventions, sourceStates: sourceStates, recordings: measurements.recordings,
             attention: measurements.attention)
         var cache = KVCache(configuration: model.decoder.configuration)
-        let nextToken = distribution(after: try read(prompt, cache: &cache, hooks: hooks, recording: recording))
-        let measured = try self.measured(measurements, by: hooks)
-        var generation: Generation?
-        if let options {
-            generation = try generate(options, after: nextToken, cache: &cache, hooks: hooks, onToken: onToken)
+        let work = Work.reading(tokenLayers: prompt.layout.tokens * model.decoder.configuration.layers)
+        let nextToken = try timed(work) {
+            distribution(after: try read(prompt, cache: &cache, hooks: hooks, recording: recording))
         }
-        return RunOutcome(
-            nextToken: nextToken, generation: generation, receipt: hooks.receipt, measurements: measured,
-            rowsComputed: cache.count)
+        return PromptPass(
+            nextToken: nextToken, measurements: try measured(measurements, by: hooks), hooks: hooks, cache: cache)
     }
 
     /// The states of some sites and positions of one run, `[positions, width]`.
@@ -94,7 +142,7 @@ package struct ModelRun {
             boundary: boundary)
     }
 
-    /// The pass over the prompt; the final-normed states of all its positions.
+    /// The pass over the prompt; the final-normed states of its last position, or of all where they are recorded.
     private func read(_ prompt: Prompt, cache: inout KVCache, hooks: RunHooks, recording: Recording?) throws -> Matrix {
         let decoder = model.decoder
         let recorder = recording.map {
@@ -103,7 +151,8 @@ package struct ModelRun {
                 record: $0.record)
         }
         let states = try decoder.forward(
-            decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: recorder ?? hooks)
+            decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: recorder ?? hooks,
+            reading: recorder == nil ? .last : .all)
         try recorder?.finish { decoder.logits(states) }
         return states
     }

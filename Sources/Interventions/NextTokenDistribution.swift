@@ -1,4 +1,5 @@
 import Foundation
+package import Models
 import Numerics
 
 /// The distribution over the next token, over text tokens only where the model masks the others.
@@ -71,4 +72,7 @@ package struct NextTokenDistribution: Sendable {
         let scale = logits.lazy.filter { $0 > -Float.greatestFiniteMagnitude }.map { abs($0) }.max() ?? 0
         return logits[pair[0].id] - logits[pair[1].id] < relativeError * scale
     }
+
+    /// Whether the error of a number format could have decided the first place.
+    package func isNearTie(in format: NumberFormat) -> Bool { isNearTie(relativeError: 2 * format.logitError) }
 }

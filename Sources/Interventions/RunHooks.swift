@@ -12,7 +12,7 @@ final class RunHooks: ForwardHooks {
     private var steers: StateSteers
     private(set) var states: StateRecorder
     private(set) var attention: AttentionRecorder
-    private let boundary: () throws -> Void
+    private var boundary: () throws -> Void
 
     /// - Parameters:
     ///   - states: what patches put in and steers add.
@@ -32,6 +32,9 @@ final class RunHooks: ForwardHooks {
             attention, promptTokens: promptTokens, heads: configuration.heads)
         self.boundary = boundary
     }
+
+    /// Ends the pass over the prompt: who decodes on feels boundaries elsewhere.
+    func endReading() { boundary = {} }
 
     /// Begins what is recorded with the states of a clean run, for a pass over a variant's cone alone.
     func begin(with clean: CleanRun) { states.begin(with: clean) }

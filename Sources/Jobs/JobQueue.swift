@@ -67,12 +67,16 @@ package actor JobQueue {
     ///   - request: JSON, as accepted, defaults filled in.
     ///   - total: how many cells it will have.
     ///   - states: digests of the states that the request names.
-    /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/unknownState(_:)`` for one that was deleted meanwhile.
-    package func submit(kind: String, model: String, request: String, total: Int, states: [String] = [])
-        async throws -> JobRecord
-    {
+    ///   - idempotencyKey: the client's name for the request; the job that it has made already is returned.
+    /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/unknownState(_:)`` for one that was deleted meanwhile;
+    ///   ``StoreError/idempotencyKeyReused(key:job:)``.
+    package func submit(
+        kind: String, model: String, request: String, total: Int, states: [String] = [],
+        idempotencyKey: IdempotencyKey? = nil
+    ) async throws -> JobRecord {
         let submission = JobSubmission(
-            id: newIdentifier(), kind: kind, model: model, request: request, total: total, states: states)
+            id: newIdentifier(), kind: kind, model: model, request: request, total: total, states: states,
+            idempotencyKey: idempotencyKey)
         let job = try await store.submit(submission, limit: limit)
         wakeWorkers()
         return job

@@ -73,14 +73,16 @@ package final class JobService: Sendable {
 
     /// Queues a job; when this returns, the job survives anything.
     ///
-    /// - throws: ``StoreError/queueFull(limit:)``.
-    package func submit(_ plan: JobPlan) async throws -> JobRecord {
+    /// - Parameter idempotencyKey: the client's name for the request; the job that it has made already is returned.
+    /// - throws: ``StoreError/queueFull(limit:)``, ``StoreError/idempotencyKeyReused(key:job:)``.
+    package func submit(_ plan: JobPlan, idempotencyKey: IdempotencyKey? = nil) async throws -> JobRecord {
         try await queue.submit(
             kind: plan.specification.kind.rawValue, model: plan.model.name, request: plan.specification.json.text,
-            total: plan.cellCount, states: plan.states.keys.sorted())
+            total: plan.cellCount, states: plan.states.keys.sorted(), idempotencyKey: idempotencyKey)
     }
 
-    /// Captions one picture now, ahead of queued jobs, and stores the answer as a one-cell job.
+    /// Captions one picture now, ahead of queued jobs and together with other captions, and stores the answer as a one-cell
+    /// job.
     ///
     /// - Parameters:
     ///   - onBegin: told when the engine has begun, on the engine's thread.
@@ -95,10 +97,10 @@ package final class JobService: Sendable {
         }
         let id = queue.newIdentifier()
         let group = try await runner.group(0, of: plan, job: id)
-        let result = try await engine.run(.interactive) { boundary in
+        let run = CaptionRun(group, caption)
+        let result = try await engine.decode(run.memory) { [speed] boundary in
             onBegin()
-            return try CaptionRun(group, caption).run(
-                ModelRun(plan.model, boundary: { try boundary.pass() }), onToken: onToken)
+            return try run.begin(ModelRun(plan.model, meter: speed) { try boundary.pass() }, onToken: onToken)
         }
         let cell = try group.captionCell(caption, result)
         _ = try await store.insertFinished(
@@ -113,9 +115,9 @@ package final class JobService: Sendable {
 
     /// What a job would compute and cost, without running it.
     package func dryRun(_ plan: JobPlan) async throws -> JSONValue {
-        let estimate = try JobEstimate(plan)
-        let rate = try await speed.tokenLayersPerSecond(of: plan, engine: engine)
-        return estimate.json(tokenLayersPerSecond: rate, plan: plan)
+        let estimate = try JobEstimate(plan, caches: caches)
+        let rates = try await speed.rates(of: plan.model, encodes: estimate.work.encodings > 0, engine: engine)
+        return estimate.json(rates: rates, plan: plan)
     }
 }
 

@@ -4,12 +4,13 @@ import StrictJSON
 
 /// What a checkpoint folder's `narrowgate.json` says:
 ///
-///     {"number_format": "bfloat16", "presets": {"caption": {"text": "<image>A picture of"}}}
+///     {"number_format": "bfloat16", "presets": {"caption": {"text": "<image>A picture of"}}, "messages": "text"}
 ///
-/// Both members may be absent, and so may the file.
+/// Every member may be absent, and so may the file. `messages` says how a conversation becomes a prompt (``MessageForm``).
 struct FolderSettings {
     private let presets: [PromptPreset]
     let numberFormat: NumberFormat?
+    let messageForm: MessageForm?
 
     /// - throws: ``ModelError`` that names the field.
     init(in directory: URL) throws {
@@ -17,12 +18,14 @@ struct FolderSettings {
         guard FileManager.default.fileExists(atPath: path) else {
             presets = []
             numberFormat = nil
+            messageForm = nil
             return
         }
         do {
             let file = try JSONField(ConfigurationReader.parse(path)).object()
             presets = try file.optional("presets").map(Self.presets) ?? []
             numberFormat = try file.optional("number_format").map(Self.format)
+            messageForm = try file.optional("messages").map(Self.form)
             try file.finish()
         } catch let error as JSONError {
             throw ModelError(.configuration, at: "narrowgate.json", error.description)
@@ -43,6 +46,14 @@ struct FolderSettings {
             try preset.finish()
         }
         return presets
+    }
+
+    private static func form(_ field: JSONField) throws(JSONError) -> MessageForm {
+        let name = try field.string()
+        guard let form = MessageForm(rawValue: name) else {
+            throw field.invalid("\"\(name)\" is neither \"chat\" nor \"text\"")
+        }
+        return form
     }
 
     private static func format(_ field: JSONField) throws(JSONError) -> NumberFormat {

@@ -31,12 +31,12 @@ package enum NumberFormat: String, Sendable, CaseIterable {
 
     /// How far logits may be off, relative to the largest: a margin within twice of it is a near tie.
     ///
-    /// float32: the parity bar. bfloat16: the largest difference from float32 measured on four checkpoints
+    /// float32: the parity bar. bfloat16: no less than the largest difference from float32 measured on four checkpoints
     /// (docs/numerics.md).
     package var logitError: Float {
         switch self {
         case .float32: 1e-4
-        case .bfloat16: 1.3e-2
+        case .bfloat16: 1.4e-2
         }
     }
 }

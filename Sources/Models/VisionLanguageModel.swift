@@ -20,6 +20,9 @@ package final class VisionLanguageModel: Sendable {
     package let presets: [PromptPreset]
     /// What a chat message is spelt out as, `{message}` standing for it; `nil` where the checkpoint has no chat form.
     package var chatTemplate: String? { parts.chatTemplate }
+    /// How the messages of a conversation become a prompt: what the folder's `narrowgate.json` says, else the chat form where
+    /// the checkpoint has one.
+    package let messageForm: MessageForm
     /// Token ids that end generation.
     package let stopTokenIDs: Set<Int>
     /// Token ids that stand for parts of pictures; their logits are masked in text.
@@ -59,6 +62,7 @@ package final class VisionLanguageModel: Sendable {
         stopTokenIDs = parts.stopTokenIDs
         imageTokenIDs = parts.imageTokenIDs
         placeholder = parts.placeholder
+        messageForm = parts.chatTemplate == nil ? .text : settings.messageForm ?? .chat
         self.name = name
         self.directory = directory
         self.fingerprintCache = fingerprintCache

@@ -23,15 +23,19 @@ package struct AttentionProduct: Sendable {
     /// Consecutive keys or values of one sequence, `[count, kvHeads * headSize]`: what a cache holds in one piece.
     package struct Segment {
         /// At least `count` rows.
-        package let elements: [Float]
+        package let rows: KeyValueRows
         package let count: Int
         /// The column of scores that the first one has.
         package let column: Int
 
-        package init(elements: [Float], count: Int, column: Int = 0) {
-            self.elements = elements
+        package init(rows: KeyValueRows, count: Int, column: Int = 0) {
+            self.rows = rows
             self.count = count
             self.column = column
+        }
+
+        package init(elements: [Float], count: Int, column: Int = 0) {
+            self.init(rows: .float32(elements), count: count, column: column)
         }
     }
 
@@ -39,6 +43,7 @@ package struct AttentionProduct: Sendable {
     ///
     /// - Parameters:
     ///   - queries: `[rows, heads * headSize]`, of which `range` are meant.
+    ///   - keys: in float32.
     ///   - scores: `[range.count, keys]`.
     package func scores(
         head: Int, queries: Matrix, rows range: Range<Int>, keys: Segment, into scores: inout Matrix
@@ -49,7 +54,7 @@ package struct AttentionProduct: Sendable {
         check(range, of: queries, keys, scores)
         let keyHead = kvHead(of: head)
         queries.elements.withUnsafeBufferPointer { queries in
-            keys.elements.withUnsafeBufferPointer { elements in
+            keys.floats.withUnsafeBufferPointer { elements in
                 scores.elements.withUnsafeMutableBufferPointer { scores in
                     // Column offsets stay below the strides because head < heads and keyHead < kvHeads, so the last
                     // row's block ends inside its buffer; `check` bounds rows and columns.
@@ -72,6 +77,7 @@ package struct AttentionProduct: Sendable {
     ///
     /// - Parameters:
     ///   - weights: `[range.count, keys]`, of which the segment's columns are meant.
+    ///   - values: in float32.
     ///   - output: `[rows, heads * headSize]`, of which `range` are written.
     package func mix(
         head: Int, weights: Matrix, values: Segment, into output: inout Matrix, rows range: Range<Int>
@@ -81,7 +87,7 @@ package struct AttentionProduct: Sendable {
         check(range, of: output, values, weights)
         let valueHead = kvHead(of: head)
         weights.elements.withUnsafeBufferPointer { buffer in
-            values.elements.withUnsafeBufferPointer { elements in
+            values.floats.withUnsafeBufferPointer { elements in
                 output.elements.withUnsafeMutableBufferPointer { output in
                     // As in `scores`: the head's columns lie inside every row of each buffer.
                     guard let start = buffer.baseAddress, let elements = elements.baseAddress,
@@ -104,7 +110,17 @@ package struct AttentionProduct: Sendable {
             "rows of packed heads and of attention are the same")
         precondition(
             segment.column >= 0 && segment.count > 0 && segment.column + segment.count <= attention.columns
-                && segment.elements.count >= segment.count * kvHeads * headSize,
-            "a segment's keys are columns of attention")
+                && segment.floats.count >= segment.count * kvHeads * headSize,
+            "a segment's keys are columns of attention, and in float32")
     }
+}
+
+extension AttentionProduct.Segment {
+    /// The elements where they are in float32, else none.
+    fileprivate var floats: [Float] {
+        if case .float32(let elements) = rows { elements } else { [] }
+    }
+
+    /// The same segment in float32.
+    package var widened: Self { .init(rows: rows.widened, count: count, column: column) }
 }

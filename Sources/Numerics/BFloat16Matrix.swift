@@ -51,12 +51,20 @@ package struct BFloat16Matrix: Sendable {
     /// Where the elements are; alive as long as a copy of this matrix is.
     var start: UnsafePointer<UInt16> { storage.start }
 
-    /// Row `row`, widened.
-    package func row(_ row: Int) -> [Float] {
-        precondition(row >= 0 && row < rows, "outside the matrix")
-        // Inside by the precondition.
-        let source = start + row * columns
-        return (0..<columns).map { Float(bitPattern: UInt32(source[$0]) << 16) }
+    /// Some rows, widened, `[indices.count, columns]`.
+    package func rows(_ indices: [Int]) -> Matrix {
+        precondition(indices.allSatisfy { $0 >= 0 && $0 < rows }, "outside the matrix")
+        let columns = columns
+        let elements = [Float](unsafeUninitializedCapacity: indices.count * columns) { target, count in
+            count = indices.count * columns
+            // Rows inside by the precondition, to places of as many elements.
+            guard var next = target.baseAddress else { return }
+            for index in indices {
+                Kernels.widenBFloat16(start + index * columns, count: columns, into: next)
+                next += columns
+            }
+        }
+        return Matrix(rows: indices.count, columns: columns, elements: elements)
     }
 }
 

@@ -35,6 +35,9 @@ package enum Kernels {
     /// Keeps the memory of activations for the next layer, which makes a prefill a tenth faster. Process-wide; call it once,
     /// before models are computed.
     package static func keepMemory() { ckernels_keep_memory() }
+
+    /// Gives memory that is kept and in no use back to the system: before something that needs much, on the thread that will.
+    package static func releaseMemory() { ckernels_release_memory() }
 }
 
 // The C functions under names that say what they are for. Callers own the proof that the regions are as long as the
@@ -53,5 +56,17 @@ extension Kernels {
         _ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<UInt16>
     ) {
         ckernels_round_bf16(level, count, source, target)
+    }
+
+    /// The same numbers in float32.
+    static func widenBFloat16(
+        _ source: UnsafePointer<UInt16>, count: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        ckernels_widen_bf16(level, count, source, target)
+    }
+
+    /// Rounds to the nearest number that bfloat16 has, in place.
+    static func roundFloats(_ numbers: UnsafeMutablePointer<Float>, count: Int) {
+        ckernels_round_floats(level, count, numbers)
     }
 }

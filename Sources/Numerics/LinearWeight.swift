@@ -19,11 +19,12 @@ package enum LinearWeight: Sendable, Equatable {
         }
     }
 
-    /// Row `row` as float32: an embedding, where the weight is one.
-    package func row(_ row: Int) -> [Float] {
+    /// Some rows as float32, `[indices.count, columns]`: embeddings, where the weight is one.
+    package func rows(_ indices: [Int]) -> Matrix {
         switch self {
-        case .float32(let matrix): Array(matrix.row(row))
-        case .bfloat16(let matrix): matrix.row(row)
+        case .float32(let matrix):
+            Matrix(rows: indices.count, columns: columns, elements: indices.flatMap { matrix.row($0) })
+        case .bfloat16(let matrix): matrix.rows(indices)
         }
     }
 }

@@ -62,4 +62,15 @@ package struct Matrix: Sendable, Equatable {
             rows: range.count, columns: columns,
             elements: Array(elements[range.lowerBound * columns..<range.upperBound * columns]))
     }
+
+    /// Rounds all elements of some rows to the nearest numbers that bfloat16 has.
+    package mutating func roundToBFloat16(rows range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "outside the matrix")
+        let columns = columns
+        elements.withUnsafeMutableBufferPointer { elements in
+            // The rows lie in the matrix.
+            guard let start = elements.baseAddress else { return }
+            Kernels.roundFloats(start + range.lowerBound * columns, count: range.count * columns)
+        }
+    }
 }

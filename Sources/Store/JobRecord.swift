@@ -67,14 +67,20 @@ package struct JobSubmission: Sendable {
     package let total: Int
     /// Digests of the states that the request names; they must be stored.
     package let states: [String]
+    /// The client's name for the request, if it has one.
+    package let idempotencyKey: IdempotencyKey?
 
-    package init(id: String, kind: String, model: String, request: String, total: Int, states: [String] = []) {
+    package init(
+        id: String, kind: String, model: String, request: String, total: Int, states: [String] = [],
+        idempotencyKey: IdempotencyKey? = nil
+    ) {
         self.id = id
         self.kind = kind
         self.model = model
         self.request = request
         self.total = total
         self.states = states
+        self.idempotencyKey = idempotencyKey
     }
 }
 

@@ -13,16 +13,25 @@ package struct CellDocument: Sendable, Equatable {
 
 /// How far the recording of cells was at some moment.
 ///
-/// A list that is read in several pages, or twice, is the same list if all of it is read up to one mark: cells are
-/// never removed, and those that are recorded later have higher row numbers.
+/// A list that is read in several pages, or twice, is the same list if all of it is read up to one mark: cells that are
+/// recorded later have higher row numbers, unless the newest were deleted with their job meanwhile.
 package struct CellMark: Sendable, Hashable {
     let row: Int64
+    /// How many jobs had been deleted, with their cells.
+    let deletions: Int
+
+    /// The mark as text, for validators: at the same mark there are the same cells.
+    package var text: String { "\(row).\(deletions)" }
 }
 
 extension Store {
     /// The newest cell there is now.
     package func cellMark() async throws -> CellMark {
-        try await read { CellMark(row: try Int64.fetchOne($0, sql: "SELECT max(rowid) FROM cells") ?? 0) }
+        try await read { database in
+            CellMark(
+                row: try Int64.fetchOne(database, sql: "SELECT max(rowid) FROM cells") ?? 0,
+                deletions: try Int.fetchOne(database, sql: "SELECT jobs FROM deletions") ?? 0)
+        }
     }
 
     /// The documents of cells, of one job or across all, in the order of (job, ordinal).

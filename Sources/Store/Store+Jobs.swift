@@ -3,12 +3,16 @@ import GRDB
 extension Store {
     /// Queues a job. When this returns, the job survives anything.
     ///
+    /// A submission whose key has made a job already makes none: that one is returned, whatever has become of it.
+    ///
     /// - Parameter limit: how many unfinished jobs the queue takes.
     /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/invalidRecord(_:)`` for an id that is taken;
-    ///   ``StoreError/unknownState(_:)`` for a state that was deleted since the request was checked.
+    ///   ``StoreError/unknownState(_:)`` for a state that was deleted since the request was checked;
+    ///   ``StoreError/idempotencyKeyReused(key:job:)``.
     package func submit(_ submission: JobSubmission, limit: Int) async throws -> JobRecord {
         let moment = clock()
         return try await write { database in
+            if let known = try submission.idempotencyKey?.job(database) { return known }
             let unfinished =
                 try Int.fetchOne(
                     database, sql: "SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'cancelling')") ?? 0
@@ -22,6 +26,7 @@ extension Store {
                     submission.id, submission.kind, submission.model, JobStatus.queued.rawValue, submission.total,
                     moment.text, submission.request,
                 ])
+            try submission.idempotencyKey?.insert(job: submission.id, at: moment, database)
             try EventRecord.append(.state, of: submission.id, at: moment, database)
             return try JobRecord.fetch(submission.id, database)
         }

@@ -21,6 +21,14 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknownState(String)
     /// An unfinished job's request names the state.
     case stateInUse(String, job: String)
+    /// A job's request names the picture.
+    case imageInUse(String, job: String)
+    /// A state was captured in one of the job's cells.
+    case jobInUse(String, state: String)
+    /// The job has not ended.
+    case jobUnfinished(String, status: JobStatus)
+    /// The key was sent before, with another request, which made this job.
+    case idempotencyKeyReused(key: String, job: String)
     /// A state's file cannot be written or read: a full disk, a file that somebody removed.
     case stateFile(path: String, reason: String)
     /// The job is in a state that has no such transition.
@@ -59,6 +67,14 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "There is no state \(digest)."
         case .stateInUse(let digest, let job):
             "The state \(digest) is named by job \(job), which has not ended; cancel the job or wait for its end."
+        case .imageInUse(let digest, let job):
+            "The image \(digest) is named by job \(job); delete the job first."
+        case .jobInUse(let id, let state):
+            "The state \(state) was captured in job \(id); delete the state first."
+        case .jobUnfinished(let id, let status):
+            "Job \(id) is \(status.rawValue); cancel it or wait for its end, then delete it."
+        case .idempotencyKeyReused(let key, let job):
+            "the key \"\(key)\" was sent with another request, which made job \(job); choose a new key for a new request"
         case .stateFile(let path, let reason):
             "The state's file \(path) cannot be used: \(reason)."
         case .conflict(let job, let status, let action):

@@ -12,8 +12,8 @@ import Testing
         #expect(first.status == 200, "\(first.text)")
         #expect(
             first.json.objectValue?.names == [
-                "id", "object", "model", "image", "prompt", "caption", "tokens", "finish_reason", "usage", "captures",
-                "attention", "logit_lens", "receipt", "seconds", "provenance",
+                "id", "object", "model", "image", "prompt", "caption", "tokens", "near_tie", "finish_reason", "usage",
+                "captures", "attention", "logit_lens", "receipt", "seconds", "provenance",
             ])
         #expect(first.json["object"] == "caption")
         #expect(first.json["model"] == "gate", "the default")

@@ -103,7 +103,8 @@ import Testing
         #expect(plan.status == 200, "\(plan.text)")
         #expect(
             plan.json.objectValue?.names == [
-                "object", "cells", "clean_runs", "token_layers", "estimated_seconds", "peak_bytes", "result_bytes",
+                "object", "cells", "clean_runs", "encodings", "token_layers", "estimated_seconds", "peak_bytes",
+                "result_bytes",
                 "inputs",
             ])
         #expect(plan.json["cells"] == 2)

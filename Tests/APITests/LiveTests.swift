@@ -76,6 +76,11 @@ import Testing
         let bomb = curl.folder.appending(path: "bomb.png")
         try Data(pngBomb).write(to: bomb)
         #expect(try await curl("/v1/captions", "--data-binary", "@\(bomb.path)").status == 422)
+        if speech == .http11 {
+            let nothing = try await curl("/v1/captions", "-X", "POST")
+            #expect(nothing.status == 411)
+            #expect(nothing.json["type"] == "/docs/errors/length-required")
+        }
         #expect(try await curl("/livez").json == ["status": "alive"])
         await curl.stop()
     }

@@ -30,6 +30,7 @@ import Testing
         }
         #expect(model.json["presets"]?["caption"]?["text"]?.stringValue?.contains("<image>") == true)
         #expect(model.json["chat"]?["text"] == "{message}<reserved08706>")
+        #expect(model.json["messages"] == "chat")
         #expect(model.json["variants"]?["eoi"]?["knockouts"]?[0]?["keys"] == "eoi")
         #expect(model.json["fingerprint"]?.stringValue?.hasPrefix("sha256:") == true)
         #expect(try await laboratory.get("/v1/models/none").code == "unknown_model")

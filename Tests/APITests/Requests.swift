@@ -6,6 +6,7 @@ extension HTTPField.Name {
     static let link = Self("Link")!
     static let prefer = Self("Prefer")!
     static let preferenceApplied = Self("Preference-Applied")!
+    static let idempotencyKey = Self("Idempotency-Key")!
     static let lastEventID = Self("Last-Event-ID")!
     static let shouldRetry = Self("x-should-retry")!
 }

@@ -42,6 +42,42 @@ import Testing
         #expect(try await laboratory.get("/v1/results?format=ndjson&variant=nothing").text == "")
     }
 
+    @Test("whoever has the rows already is answered 304, in every form, until there are more")
+    func conditional() async throws {
+        let (laboratory, id) = try await study()
+        for target in [
+            "/v1/jobs/\(id)/results", "/v1/results?format=csv", "/v1/results?format=ndjson&limit=2", "/v1/jobs/\(id)",
+            "/v1/models",
+        ] {
+            let first = try await laboratory.get(target)
+            let tag = try #require(first.fields[.eTag], "\(target)")
+            #expect(first.status == 200 && tag.hasPrefix("W/\""))
+            let again = try await laboratory.get(target, [.ifNoneMatch: "\"other\", \(tag)"])
+            #expect(again.status == 304 && again.text.isEmpty, "\(target)")
+            #expect(again.fields[.eTag] == tag)
+            #expect(try await laboratory.get(target, [.ifNoneMatch: "\"other\""]).status == 200)
+        }
+        let csv = try await laboratory.get("/v1/results?format=csv").fields[.eTag]
+        #expect(try await laboratory.get("/v1/results?format=ndjson").fields[.eTag] != csv)
+        _ = try await laboratory.post(
+            "/v1/captions", ["image": .string(try await laboratory.picture()), "max_tokens": 2])
+        let grown = try await laboratory.get("/v1/results?format=csv", [.ifNoneMatch: csv ?? ""])
+        #expect(grown.status == 200 && grown.fields[.eTag] != csv)
+    }
+
+    @Test("whoever takes none of the forms is told which there are")
+    func notAcceptable() async throws {
+        let laboratory = try await Laboratory()
+        let digest = try await laboratory.picture()
+        for target in ["/v1/results", "/v1/images/\(digest)"] {
+            let answer = try await laboratory.get(target, [.accept: "text/html, application/json;q=0"])
+            #expect(answer.status == 406 && answer.code == "not_acceptable", "\(target)")
+            #expect(answer.text.contains(target == "/v1/results" ? "text/csv" : "image/png"))
+            #expect(try await laboratory.get(target, [.accept: "text/html, */*;q=0.1"]).status == 200)
+        }
+        #expect(try await laboratory.get("/v1/results?format=csv", [.accept: "text/html"]).status == 200)
+    }
+
     @Test("CSV is a table of every row, with columns named by path")
     func csv() async throws {
         let (laboratory, id) = try await study()
@@ -61,7 +97,7 @@ import Testing
     @Test("JSON stays what is given in doubt, and a page links to the next one")
     func pages() async throws {
         let (laboratory, id) = try await study()
-        for accept in ["*/*", "text/html,application/xhtml+xml,*/*;q=0.8", "image/png", "application/json, text/csv"] {
+        for accept in ["*/*", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json, text/csv"] {
             let answer = try await laboratory.get("/v1/results", [.accept: accept])
             #expect(answer.fields[.contentType] == "application/json", "\(accept)")
         }

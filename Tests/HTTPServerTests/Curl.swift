@@ -2,18 +2,29 @@ import Foundation
 
 /// Runs curl and gives back what it printed.
 func curl(_ arguments: String...) async throws -> String {
-    try await blocking { try runCurl(arguments) }
+    try await curl(arguments)
+}
+
+func curl(_ arguments: [String]) async throws -> String {
+    try await command(["curl", "-s", "-m", "60"] + arguments)
+}
+
+/// Runs a command without input and gives back what it printed.
+func command(_ arguments: [String]) async throws -> String {
+    try await blocking { try run(arguments) }
 }
 
 /// Runs curl and gives back the status of the answer.
 func status(_ arguments: String...) async throws -> String {
-    try await blocking { try runCurl(["-o", "/dev/null", "-w", "%{http_code}"] + arguments) }
+    try await curl(["-o", "/dev/null", "-w", "%{http_code}"] + arguments)
 }
 
-private func runCurl(_ arguments: [String]) throws -> String {
+private func run(_ arguments: [String]) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["curl", "-s", "-m", "60"] + arguments
+    process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
     let output = Pipe()
     process.standardOutput = output
     try process.run()

@@ -43,6 +43,12 @@ final class RawClient {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
+    /// Closes in order, and listens no more.
+    func end() {
+        close(descriptor)
+        descriptor = -1
+    }
+
     /// Closes with a reset, as a crashed client would.
     func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
@@ -60,6 +66,16 @@ final class RawClient {
                 all += more
             }
             return String(decoding: all, as: UTF8.self)
+        }
+    }
+
+    /// Reads that many bytes or more, or what there is.
+    func read(atLeast count: Int) async throws -> [UInt8] {
+        let descriptor = descriptor
+        return try await blocking {
+            var all: [UInt8] = []
+            while all.count < count, let more = Self.readSome(descriptor) { all += more }
+            return all
         }
     }
 

@@ -69,6 +69,15 @@ final class Journal: Sendable {
     var all: [String] { lines.withLock { $0 } }
 }
 
+/// Something that has happened or has not, from any thread.
+final class Happening: Sendable {
+    private let happened = Mutex(false)
+
+    var hasHappened: Bool { happened.withLock { $0 } }
+
+    func happen() { happened.withLock { $0 = true } }
+}
+
 /// Computes cells of nothing, two to a group.
 struct FakeRunner: JobRunner, JobRun {
     struct Trouble: Error, CustomStringConvertible {

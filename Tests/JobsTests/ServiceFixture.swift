@@ -12,23 +12,26 @@ struct ServiceFixture {
     let folder: URL
     let store: Store
     let service: JobService
+    let caches = EngineCaches()
 
     static let goldens = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Goldens")
     static let model = "chameleon-tiny"
 
-    init() async throws {
+    init(decodingLimits: DecodingLimits = DecodingLimits()) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "narrowgate-jobs-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         store = try Store(path: folder.appending(path: "jobs.sqlite").path)
         service = JobService(
             store: store, models: ModelLibrary(directories: [Self.goldens]), queue: try await JobQueue(store: store),
-            engine: EngineThread())
+            engine: EngineThread(decodingLimits: decodingLimits), caches: caches)
     }
 
     /// Runs `body` beside a worker and removes everything afterwards.
-    static func run(_ body: (ServiceFixture) async throws -> Void) async throws {
-        let fixture = try await ServiceFixture()
+    static func run(
+        decodingLimits: DecodingLimits = DecodingLimits(), _ body: (ServiceFixture) async throws -> Void
+    ) async throws {
+        let fixture = try await ServiceFixture(decodingLimits: decodingLimits)
         let worker = Worker(
             queue: fixture.service.queue, engine: fixture.service.engine, runner: fixture.service.jobRunner)
         let working = Task { await worker.run() }

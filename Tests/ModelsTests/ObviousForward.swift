@@ -12,7 +12,7 @@ struct ObviousForward {
 
     /// The final-normed states of a whole sequence, `[tokens, hidden]`.
     func states(_ ids: [Int]) -> Rows {
-        var x: Rows = ids.map { weights.embedding.row($0).map(Double.init) }
+        var x: Rows = ids.map { weights.embedding.rows([$0]).elements.map(Double.init) }
         for layer in weights.layers {
             x = residual(x, layer.attentionNorm) { attention($0, layer) }
             x = residual(x, layer.feedForwardNorm) { $0.map { feedForward($0, layer) } }
@@ -30,7 +30,7 @@ struct ObviousForward {
     }
 
     private func product(_ weight: LinearWeight, _ x: [Double]) -> [Double] {
-        (0..<weight.rows).map { row in zip(weight.row(row), x).reduce(0) { $0 + Double($1.0) * $1.1 } }
+        (0..<weight.rows).map { row in zip(weight.rows([row]).elements, x).reduce(0) { $0 + Double($1.0) * $1.1 } }
     }
 
     private func rms(_ x: [Double], _ weight: [Float]) -> [Double] {

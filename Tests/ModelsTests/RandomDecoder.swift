@@ -7,11 +7,15 @@ struct RandomDecoder {
     let weights: DecoderWeights
     private static let masked = [3, 4]
 
-    init(kvHeads: Int = 2, qkNorm: Bool = true, normPlacement: DecoderConfiguration.NormPlacement = .input) {
+    init(
+        kvHeads: Int = 2, headSize: Int = 6, qkNorm: Bool = true,
+        normPlacement: DecoderConfiguration.NormPlacement = .input,
+        format: NumberFormat = .float32
+    ) {
         configuration = DecoderConfiguration(
-            hidden: 24, intermediate: 40, layers: 3, heads: 4, kvHeads: kvHeads, headSize: 6, vocabulary: 31,
+            hidden: 24, intermediate: 40, layers: 3, heads: 4, kvHeads: kvHeads, headSize: headSize, vocabulary: 31,
             rmsEpsilon: 1e-5, ropeBase: 10_000, maximumPositions: 64, qkNorm: qkNorm, normPlacement: normPlacement)
-        var random = RandomFloats()
+        var random = RandomFloats(format: format)
         let shape = configuration
         func norm(_ heads: Int) -> DecoderWeights.HeadNorm? {
             guard qkNorm else { return nil }
@@ -42,7 +46,11 @@ struct RandomDecoder {
 
 /// Reproducible numbers, evenly spread around a centre.
 struct RandomFloats {
+    private let format: NumberFormat
     private var state: UInt64 = 0x2545_F491_4F6C_DD1D
+
+    /// - Parameter format: of linear weights.
+    init(format: NumberFormat = .float32) { self.format = format }
 
     mutating func next() -> Float {
         state ^= state << 13
@@ -56,7 +64,8 @@ struct RandomFloats {
     }
 
     mutating func weight(_ rows: Int, _ columns: Int, _ width: Float? = nil) -> LinearWeight {
-        .float32(matrix(rows, columns, width))
+        let matrix = matrix(rows, columns, width)
+        return format == .float32 ? .float32(matrix) : .bfloat16(BFloat16Matrix(rounding: matrix))
     }
 
     mutating func matrix(_ rows: Int, _ columns: Int, _ width: Float? = nil) -> Matrix {

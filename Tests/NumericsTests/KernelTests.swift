@@ -73,6 +73,9 @@ import Testing
         ckernels_round_bf16(ckernels_level(level), numbers.count, numbers, &rounded)
         for (index, bits) in rounded.dropLast(2).enumerated() { #expect(bits == cases[index % cases.count].1) }
         for bits in rounded.suffix(2) { #expect(widened(bits).isNaN) }
+        var wide = [Float](repeating: 9, count: rounded.count)
+        ckernels_widen_bf16(ckernels_level(level), rounded.count, rounded, &wide)
+        for (float, bits) in zip(wide, rounded) { #expect(float.bitPattern == UInt32(bits) << 16) }
     }
 
     @Test("activations, norms, rotation and softmax agree with the plain ones for every length", arguments: levels)
@@ -129,7 +132,9 @@ import Testing
                                         rows: rows, visible: before + 1, queries: queries.baseAddress,
                                         output: output.baseAddress, segments: segments.baseAddress,
                                         segment_count: 2)
-                                    ckernels_attend(level, heads, 1, size, 1, &sequence)
+                                    var shape = ckernels_heads(
+                                        heads: heads, kv_heads: 1, size: size, format: CKERNELS_FLOAT32)
+                                    ckernels_attend(level, &shape, 1, &sequence)
                                 }
                             }
                         }

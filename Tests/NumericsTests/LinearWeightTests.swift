@@ -59,7 +59,7 @@ import Testing
         weak let watched = owner
         owner = nil
         #expect(watched != nil)
-        #expect(weight.row(2) == [8, 9, 10, 11])
+        #expect(weight.rows([2, 0]).elements == [8, 9, 10, 11, 0, 1, 2, 3])
         let product = Matrix(rows: 1, columns: 4, elements: [1, 0, 0, 1]).multiplied(byTransposed: weight)
         #expect(product.elements == [3, 11, 19])
         #expect(

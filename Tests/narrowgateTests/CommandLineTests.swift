@@ -226,6 +226,6 @@ import Testing
         let header = try #require(try JSONParser.parse(bytes[8..<8 + length]).objectValue)
         #expect(header.names.sorted() == ["final_norm", "generated_ids"])
         #expect(header["generated_ids"]?["shape"] == [7])
-        #expect(header["final_norm"]?["shape"]?.arrayValue?.last == 192)
+        #expect(header["final_norm"]?["shape"]?.arrayValue?.last == 128)
     }
 }

@@ -50,7 +50,7 @@ import Testing
         let outcome = try await trace(scratch, to: "t.safetensors", measure: Self.captures)
         #expect(outcome.status == 0, "\(outcome.error)")
         let (tensors, metadata) = try tensors(scratch, "t.safetensors")
-        #expect(tensors["captures.0"]?.shape == [2, 1, 192])
+        #expect(tensors["captures.0"]?.shape == [2, 1, 128])
         #expect(tensors["attention.0"]?.shape == [6, 1, 1, 5])
         #expect(tensors["logit_lens.0.ids"]?.shape == [6, 1, 3] && tensors["logit_lens.0.p"]?.shape == [6, 1, 3])
         #expect(metadata["captures.0.site"] == "resid_in" && metadata["captures.0.layers"] == "2,3")
@@ -73,9 +73,9 @@ import Testing
         // The second of the two layers, as numpy.save would write it.
         let square = try tensors(scratch, "square.safetensors")
         let state = try #require(square.tensors["captures.0"]).bytes
-        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (192,), }\n"
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (128,), }\n"
         let file = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8)
-        try Data(file + state.suffix(192 * 4)).write(to: scratch.url.appending(path: "one.npy"))
+        try Data(file + state.suffix(128 * 4)).write(to: scratch.url.appending(path: "one.npy"))
         let fromArray = try await patched("c", source: #"{"state": "one.npy"}"#)
         #expect(fromArray == fromRun)
         _ = try await trace(scratch, to: "clean")

@@ -11,9 +11,12 @@ packages=(
     libturbojpeg0-dev  # JPEG
     libpng-dev         # PNG
     libpcre2-dev       # tokenizers' regular expressions
-    libssl-dev         # libcrypto: digests
+    libssl-dev         # libcrypto: digests; libssl: TLS
+    zlib1g-dev         # gzip of answers
     pkg-config         # where the above are
     python3            # make lint: the import rules
+    python3-venv       # make test-http: hpack, in .build/http; make test-clients
+    openssl            # the tests make certificates
     python3-requests python3-pandas python3-matplotlib # the notebook of docs/python.md, which make test runs
     sqlite3 curl       # the demo and the tests talk to the server and the database as a user would
 )

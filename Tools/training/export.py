@@ -83,7 +83,7 @@ def write(work, checkpoint, folder):
     shutil.copy(os.path.join(work, "tokenizer.json"), os.path.join(folder, "tokenizer.json"))
     for name, values in (("config.json", config(shape, speech.tokenizer)), ("tokenizer_config.json", tokenizer_config(speech.tokenizer)),
                          ("preprocessor_config.json", PREPROCESSOR), ("processor_config.json", PROCESSOR),
-                         ("narrowgate.json", {"presets": language.PRESETS})):
+                         ("narrowgate.json", {"presets": language.PRESETS, "messages": "text"})):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             json.dump(values, file, indent=2, ensure_ascii=False)
             file.write("\n")

@@ -35,6 +35,7 @@ package enum ModelAnswer {
         object["presets"] = .object(
             JSONObject(model.presets.map { ($0.name, ["text": .string($0.text)]) }))
         object["chat"] = model.chatTemplate.map { ["text": .string($0)] } ?? .null
+        object["messages"] = .string(model.messageForm.rawValue)
         object["variants"] = .object(JSONObject(Variant.namedVariants.map { ($0.name, $0.json) }))
         object["limits"] = [
             "prompt_tokens": .integer(configuration.maximumPositions),

@@ -35,6 +35,7 @@ package enum ResultFormat: String, Sendable, CaseIterable {
             return
         }
         let acceptance = Acceptance(headerFields)
+        try acceptance.check(anyOf: Self.allCases.flatMap(\.essences))
         func quality(_ format: ResultFormat) -> Double { format.essences.map { acceptance.quality(of: $0) }.max() ?? 0 }
         var best = ResultFormat.json
         for format in [ResultFormat.ndjson, .csv] where quality(format) > quality(best) { best = format }

@@ -39,7 +39,7 @@ package struct ResultRows: Sendable {
         case .csv:
             // Twice through the same rows: what is recorded meanwhile might have columns that the header lacks.
             var query = query
-            query.mark = try await store.cellMark()
+            if query.mark == nil { query.mark = try await store.cellMark() }
             var table = ResultTable()
             try await store.forEachDocument(query, limit: limit) { table.note(try JSONParser.parse($0.document)) }
             try await add(table.header)

@@ -14,9 +14,11 @@ enum ServerSentEvent {
 
     /// One event.
     ///
-    /// - Parameter data: on one line, as JSON is.
-    static func text(_ event: String, id: Int? = nil, data: String) -> String {
-        (id.map { "id: \($0)\n" } ?? "") + "event: \(event)\ndata: \(data)\n\n"
+    /// - Parameters:
+    ///   - event: its name; a client hears one without a name as `message`.
+    ///   - data: on one line, as JSON is.
+    static func text(_ event: String? = nil, id: Int? = nil, data: String) -> String {
+        (id.map { "id: \($0)\n" } ?? "") + (event.map { "event: \($0)\n" } ?? "") + "data: \(data)\n\n"
     }
 
     /// An answer of events, written by `produce`; pings go out meanwhile, so that nobody takes the silence for the end.

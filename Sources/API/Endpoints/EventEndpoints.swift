@@ -31,21 +31,8 @@ struct EventEndpoints: Sendable {
 
     /// Sends what the store has, then waits for more, until the job has ended or nobody listens.
     private func send(_ id: String, after begin: Int, to writer: BodyWriter) async throws {
-        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        // Before the first look at the store: what happens between the two is signalled.
-        let updates = try await jobs.queue.follow(id)
         var replay = Replay(store: jobs.store, job: id, last: begin)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            defer { tasks.cancelAll() }
-            tasks.addTask { for await _ in updates { signal.yield() } }
-            tasks.addTask { [closing] in
-                await closing.wait()
-                signal.finish()
-            }
-            for await _ in signals {
-                if try await replay.send(to: writer) { return }
-            }
-        }
+        try await JobWatch(queue: jobs.queue, closing: closing).follow(id) { try await replay.send(to: writer) }
     }
 
     /// What the store has of a job, from an event on.

@@ -56,7 +56,9 @@ struct ImageEndpoints: Sendable {
         let digest = call.parameters["id"] ?? ""
         guard let image = try await jobs.store.image(digest) else { throw StoreError.unknownImage(digest) }
         let type = "image/\(image.format)"
-        if Acceptance(call.request.headerFields).prefers("application/json", to: type) {
+        let acceptance = Acceptance(call.request.headerFields)
+        try acceptance.check(anyOf: [type, "application/json"])
+        if acceptance.prefers("application/json", to: type) {
             return Response(json: image.json, headerFields: [.vary: "Accept"])
         }
         guard let file = try await jobs.store.imageContent(digest) else { throw StoreError.unknownImage(digest) }
@@ -67,5 +69,11 @@ struct ImageEndpoints: Sendable {
                 .cacheControl: "private, max-age=31536000, immutable",
             ], read: { Array(file[$0]) }
         ).answer(to: call.request)
+    }
+    /// `DELETE /v1/images/{id}`: a picture that no job names.
+    @Sendable func delete(_ call: Routes.Call) async throws -> Response {
+        try call.request.target.members().finish()
+        try await jobs.store.deleteImage(call.parameters["id"] ?? "")
+        return Response(status: .noContent)
     }
 }

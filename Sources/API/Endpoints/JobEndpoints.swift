@@ -59,6 +59,13 @@ struct JobEndpoints: Sendable {
             .accepted, json: await answer(job), headerFields: [.location: JobAnswer.path(of: job.id)])
     }
 
+    /// `DELETE /v1/jobs/{id}`: a job that has ended, with its rows.
+    @Sendable func delete(_ call: Routes.Call) async throws -> Response {
+        try call.request.target.members().finish()
+        try await jobs.store.deleteJob(try Self.identifier(in: call))
+        return Response(status: .noContent)
+    }
+
     private func answer(_ job: JobRecord) async -> JSONValue {
         JobAnswer(job, etaSeconds: await jobs.queue.etaSeconds(of: job.id)).json
     }

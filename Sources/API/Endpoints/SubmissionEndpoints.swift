@@ -72,6 +72,10 @@ struct SubmissionEndpoints: Sendable {
         _ submission: Submission, to request: Request, files: [[UInt8]] = []
     ) async throws -> Response {
         let preferences = Preferences(request.headerFields)
+        let key = try IdempotencyKey(request)
+        if let key, let job = try await jobs.store.job(madeBy: key) {
+            return try await answer(job, preferences)
+        }
         _ = try await jobs.loadedModel(submission.specification.model)
         if submission.isDryRun {
             let plan = try await jobs.plan(submission.specification, pictures: .examineOnly, files: files)
@@ -84,7 +88,12 @@ struct SubmissionEndpoints: Sendable {
             if CaptionStream.isWanted(by: request) { return try await captionStream.response(to: request, plan) }
             return Response(json: try await jobs.caption(plan))
         }
-        var job = try await jobs.submit(plan)
+        return try await answer(try await jobs.submit(plan, idempotencyKey: key), preferences)
+    }
+
+    /// The answer to a request that has made a job.
+    private func answer(_ submitted: JobRecord, _ preferences: Preferences) async throws -> Response {
+        var job = submitted
         if let seconds = preferences.wait { job = try await jobs.job(job, waitingFor: seconds, unless: closing) }
         var fields = Preferences.applied(
             asynchronous: preferences.respondsAsynchronously, wait: preferences.wait)

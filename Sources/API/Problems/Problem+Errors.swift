@@ -85,10 +85,11 @@ extension Problem {
         case .unknownImage: self.init(.unknownImage, "\(error)")
         case .unknownState: self.init(.unknownState, "\(error)")
         case .stateInUse: self.init(.stateInUse, "\(error)")
-        case .conflict:
-            self.init(.jobEnded, "\(error)")
-            // OpenAI's clients repeat what was answered 409 unless they are told that it is of no use.
-            headerFields[.xShouldRetry] = "false"
+        case .imageInUse: self.init(.imageInUse, "\(error)")
+        case .jobInUse: self.init(.jobInUse, "\(error)")
+        case .jobUnfinished: self.init(.jobUnfinished, "\(error)")
+        case .idempotencyKeyReused: self.init(.idempotencyKeyReused, field: "Idempotency-Key", "\(error)")
+        case .conflict: self.init(.jobEnded, "\(error)")
         default: self.init(.storeFailed, "\(error)")
         }
     }
@@ -121,5 +122,6 @@ extension HTTPField.Name {
     static let link = Self("Link")!
     static let prefer = Self("Prefer")!
     static let preferenceApplied = Self("Preference-Applied")!
+    static let idempotencyKey = Self("Idempotency-Key")!
     static let lastEventID = Self("Last-Event-ID")!
 }

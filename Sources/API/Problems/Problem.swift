@@ -24,7 +24,13 @@ package struct Problem: Error, Sendable, Equatable {
         self.status = status ?? code.status
         self.field = field.flatMap { $0.isEmpty ? nil : $0 }
         self.explanation = explanation
-        if let seconds = code.retryAfter { headerFields[.retryAfter] = "\(seconds)" }
+        // OpenAI's clients repeat what was answered 409 or 5xx unless they are told that it is of no use.
+        if let seconds = code.retryAfter {
+            headerFields[.retryAfter] = "\(seconds)"
+            headerFields[.xShouldRetry] = "true"
+        } else if self.status == .conflict || self.status.code >= 500 {
+            headerFields[.xShouldRetry] = "false"
+        }
     }
 
     /// The whole sentence.
@@ -44,10 +50,15 @@ package struct Problem: Error, Sendable, Equatable {
         [
             "type": .string(code.page), "title": .string(code.title), "status": .integer(status.code),
             "detail": .string(detail), "instance": .optional(instance), "field": .optional(field),
-            "error": [
-                "message": .string(detail), "type": .string(errorType), "param": .optional(field),
-                "code": .string(code.rawValue),
-            ],
+            "error": errorObject,
+        ]
+    }
+
+    /// What OpenAI's clients read.
+    var errorObject: JSONValue {
+        [
+            "message": .string(detail), "type": .string(errorType), "param": .optional(field),
+            "code": .string(code.rawValue),
         ]
     }
 

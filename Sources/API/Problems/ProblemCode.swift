@@ -10,6 +10,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case unknownField = "unknown_field"
     case missingField = "missing_field"
     case wrongType = "wrong_type"
+    case unsupportedParameter = "unsupported_parameter"
     case unsupportedMediaType = "unsupported_media_type"
     case notAnImage = "not_an_image"
     case tooManyValues = "too_many_values"
@@ -17,6 +18,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     // It names what is not there.
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
+    case notAcceptable = "not_acceptable"
     case unknownModel = "unknown_model"
     case unknownImage = "unknown_image"
     case unknownJob = "unknown_job"
@@ -50,6 +52,10 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case imageCountMismatch = "image_count_mismatch"
     case cannotReplay = "cannot_replay"
     case jobEnded = "job_ended"
+    case jobUnfinished = "job_unfinished"
+    case jobInUse = "job_in_use"
+    case imageInUse = "image_in_use"
+    case idempotencyKeyReused = "idempotency_key_reused"
     case malformedState = "malformed_state"
     case stateInUse = "state_in_use"
     case rangeNotSatisfiable = "range_not_satisfiable"
@@ -75,6 +81,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case targetTooLong = "target_too_long"
     case headersTooLarge = "headers_too_large"
     case contentTooLarge = "content_too_large"
+    case lengthRequired = "length_required"
     case unsupportedExpectation = "unsupported_expectation"
     case wrongHost = "wrong_host"
     case crossSite = "cross_site"
@@ -85,16 +92,19 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     /// The status that it is answered with, where the situation does not call for another.
     package var status: HTTPResponse.Status {
         switch self {
-        case .malformedJSON, .malformedForm, .unknownField, .missingField, .wrongType, .badRequestLine, .badTarget,
+        case .malformedJSON, .malformedForm, .unknownField, .missingField, .wrongType, .unsupportedParameter,
+            .badRequestLine, .badTarget,
             .badHeader, .badHost, .badFraming, .badChunk:
             .badRequest
         case .crossSite: .forbidden
         case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult: .notFound
         case .methodNotAllowed: .methodNotAllowed
+        case .notAcceptable: .notAcceptable
         case .headerTimeout, .contentTimeout: .requestTimeout
-        case .jobEnded, .stateInUse: .conflict
+        case .jobEnded, .jobUnfinished, .jobInUse, .imageInUse, .stateInUse: .conflict
         case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .contentTooLarge, .tooManyValues: .contentTooLarge
+        case .lengthRequired: .lengthRequired
         case .targetTooLong: .uriTooLong
         case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
         case .unsupportedExpectation: .expectationFailed
@@ -103,7 +113,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .unknownRole, .unresolvedRole, .positionOutOfRange, .layerOutOfRange, .headOutOfRange, .unknownSite,
             .unknownMode, .unknownVariant, .nothingToDo, .overlappingPatches, .positionCountMismatch, .missingSource,
             .stateMismatch, .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong,
-            .imageCountMismatch, .malformedState, .cannotReplay:
+            .imageCountMismatch, .malformedState, .cannotReplay, .idempotencyKeyReused:
             .unprocessableContent
         case .queueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge

@@ -23,6 +23,15 @@ struct Acceptance: Sendable {
         return 0
     }
 
+    /// Refuses a client that takes none of `essences` (RFC 9110 §15.5.7).
+    ///
+    /// - throws: ``Problem`` 406, which names them.
+    func check(anyOf essences: [String]) throws(Problem) {
+        guard essences.allSatisfy({ quality(of: $0) == 0 }) else { return }
+        let known = essences.joined(separator: ", ")
+        throw Problem(.notAcceptable, field: "Accept", "nothing of it is given here; what is: \(known)")
+    }
+
     /// Whether `essence` is wanted rather than `other`, which is what is given in doubt.
     func prefers(_ essence: String, to other: String) -> Bool {
         quality(of: essence) > quality(of: other)

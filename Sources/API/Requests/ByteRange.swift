@@ -48,7 +48,12 @@ enum EntityTags {
     /// Whether `text` names `tag`, or any at all by `*`; weak and strong tags are compared alike.
     static func list(_ text: String, names tag: String) -> Bool {
         MediaType.split(text, at: ",").map(\.trimmed).contains { candidate in
-            candidate == "*" || (candidate.hasPrefix("W/") ? String(candidate.dropFirst(2)) : candidate) == tag
+            candidate == "*" || opaque(candidate) == opaque(tag)
         }
     }
+
+    /// A weak tag made of a digest.
+    static func weak(_ digest: String) -> String { "W/\"\(digest.suffix(64).prefix(32))\"" }
+
+    private static func opaque(_ tag: String) -> Substring { tag.hasPrefix("W/") ? tag.dropFirst(2) : tag[...] }
 }

@@ -63,11 +63,12 @@ enum StateForm: String, CaseIterable {
     }
 
     /// What `?format=` names, or else what is welcome most; `.npy` in doubt.
-    init(_ members: JSONFields, _ accepted: Acceptance) throws(JSONError) {
+    init(_ members: JSONFields, _ accepted: Acceptance) throws {
         if let field = members.optional("format") {
             self = try JobEndpoints.choice(field)
             return
         }
+        try accepted.check(anyOf: Self.allCases.map(\.mediaType) + ["application/octet-stream"])
         self = .npy
         for form in [Self.safetensors, .json]
         where accepted.prefers(form.mediaType, to: mediaType)

@@ -1,5 +1,6 @@
 package import Foundation
 package import HTTPServer
+package import Jobs
 package import Models
 
 /// What `narrowgate serve` can be told. The defaults are those of the command line.
@@ -8,6 +9,10 @@ package struct ServeConfiguration: Sendable {
     package var host = "127.0.0.1"
     /// 0 lets the kernel choose.
     package var port: UInt16 = 0
+    /// The certificate, and those that lead to its root, in PEM; with it and its key the server speaks TLS alone.
+    package var tlsCertificate: String?
+    /// The certificate's private key in PEM.
+    package var tlsPrivateKey: String?
     /// The SQLite file; made if it is not there.
     package var database: String
     /// Folders whose sub-folders are checkpoints; of two of one name the first wins.
@@ -24,6 +29,10 @@ package struct ServeConfiguration: Sendable {
     package var isInsecure = false
     /// How many unfinished jobs the queue takes; beyond it 429.
     package var queueLimit = 10_000
+    /// What the engine may keep.
+    package var budgets = EngineBudgets()
+    /// How long jobs that have ended are kept; `nil` keeps them for ever.
+    package var keepJobs: Duration?
     /// What one connection, one request and all of them together may cost.
     package var limits = Limits()
     /// How long requests in progress may take to finish after a stop was asked for.
@@ -42,17 +51,31 @@ package struct ServeConfiguration: Sendable {
             throw .notLoopback(host: host)
         }
     }
+
+    /// The certificate and its key, or neither.
+    ///
+    /// - throws: ``ServeError`` for one without the other.
+    func tlsFiles() throws(ServeError) -> TLSFiles? {
+        switch (tlsCertificate, tlsPrivateKey) {
+        case (nil, nil): return nil
+        case (let certificate?, let key?): return TLSFiles(certificate: certificate, privateKey: key)
+        case (_?, nil): throw .incompleteTLS(missing: "tls_private_key")
+        case (nil, _?): throw .incompleteTLS(missing: "tls_certificate")
+        }
+    }
 }
 
 /// Why a server is not started.
 package enum ServeError: Error, Sendable, Equatable, CustomStringConvertible {
     case notLoopback(host: String)
+    case incompleteTLS(missing: String)
 
     package var description: String {
         switch self {
         case .notLoopback(let host):
             "--host \(host) would let other machines in, and there are no keys to keep them out; "
                 + "listen on 127.0.0.1, or say --insecure."
+        case .incompleteTLS(let missing): "TLS needs a certificate and its private key; \(missing) is not set."
         }
     }
 }

@@ -22,18 +22,20 @@ package final class Service: Sendable {
     package let jobs: JobService
     private let server: Server
     private let worker: Task<Void, Never>
+    private let retention: Task<Void, Never>?
     private let closing: Closing
     private let grace: Duration
     private let logger: Logger
 
     private init(
-        address: BoundAddress, jobs: JobService, server: Server, worker: Task<Void, Never>, closing: Closing,
-        grace: Duration, logger: Logger
+        address: BoundAddress, jobs: JobService, server: Server, worker: Task<Void, Never>,
+        retention: Task<Void, Never>?, closing: Closing, grace: Duration, logger: Logger
     ) {
         self.address = address
         self.jobs = jobs
         self.server = server
         self.worker = worker
+        self.retention = retention
         self.closing = closing
         self.grace = grace
         self.logger = logger
@@ -51,13 +53,14 @@ package final class Service: Sendable {
         let models = ModelLibrary(
             directories: configuration.modelDirectories, digestCache: configuration.digestCache,
             numberFormat: configuration.numberFormat)
-        let engine = EngineThread()
+        let engine = EngineThread(decodingLimits: DecodingLimits(configuration.budgets))
         let queue = try await JobQueue(store: store, limit: configuration.queueLimit)
-        let jobs = JobService(store: store, models: models, queue: queue, engine: engine)
+        let jobs = JobService(
+            store: store, models: models, queue: queue, engine: engine, caches: EngineCaches(configuration.budgets))
         let closing = Closing()
         let routes = Routes(jobs: jobs, closing: closing, logger: logger)
         let server = Server(
-            routes.serverConfiguration(configuration), immediate: { routes.answerAtOnce($0) },
+            try routes.serverConfiguration(configuration), immediate: { routes.answerAtOnce($0) },
             handler: { await routes.answer($0) })
         let address = try await server.start()
         // For the commands of this machine that want something of whoever writes the database.
@@ -65,6 +68,9 @@ package final class Service: Sendable {
         // Only now: a server that cannot listen must not have begun anybody's job.
         let runner = Worker(queue: queue, engine: engine, runner: jobs.jobRunner, logger: logger)
         let worker = Task { await runner.run() }
+        let retention = configuration.keepJobs.map { age in
+            Task { await Retention(store: store, age: age, logger: logger).run() }
+        }
         if let name = models.defaultName {
             Task {
                 do { _ = try await models.model(name) } catch {
@@ -73,8 +79,8 @@ package final class Service: Sendable {
             }
         }
         return Service(
-            address: address, jobs: jobs, server: server, worker: worker, closing: closing,
-            grace: configuration.shutdownGrace, logger: logger)
+            address: address, jobs: jobs, server: server, worker: worker, retention: retention,
+            closing: closing, grace: configuration.shutdownGrace, logger: logger)
     }
 
     /// Accepts nothing more, lets requests in progress finish, gives the job at hand back, and returns when all is quiet.
@@ -84,7 +90,9 @@ package final class Service: Sendable {
         closing.close()
         await server.shutdown(grace: grace)
         worker.cancel()
+        retention?.cancel()
         await worker.value
+        await retention?.value
         jobs.engine.stop()
     }
 }

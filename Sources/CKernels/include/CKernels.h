@@ -34,6 +34,9 @@ void ckernels_parallel(size_t count, void *context, void (*body)(void *context, 
 /// system and asking for it again: the pages of a layer's activations would be cleared anew in every layer. Buffers of more
 /// than 32 MB, a picture's maps among them, go back: kept ones would lie between others and add up.
 void ckernels_keep_memory(void);
+/// Gives what is kept and in no use back to the system, of the calling thread's arena its end as well, which `malloc_trim`
+/// leaves. For before something large: what was kept would be held beside it.
+void ckernels_release_memory(void);
 
 // Products
 
@@ -49,6 +52,10 @@ void ckernels_bf16_rows(
 
 /// Rounds to the nearest bfloat16, ties to even; NaNs stay NaNs.
 void ckernels_round_bf16(ckernels_level level, size_t count, const float *from, uint16_t *to);
+/// The nearest numbers that bfloat16 has, in place.
+void ckernels_round_floats(ckernels_level level, size_t count, float *x);
+/// The same numbers as floats.
+void ckernels_widen_bf16(ckernels_level level, size_t count, const uint16_t *from, float *to);
 
 // Rows of activations. `rows` rows are `stride` elements apart; the work is shared among threads where there is enough.
 
@@ -83,10 +90,19 @@ void ckernels_channel_sums(
     float *sums);
 
 // Attention of several sequences: every head of their rows over the keys that they see, without a matrix of weights.
+//
+// Where the processor multiplies bfloat16 in pairs (`ckernels_takes_pairs`), sequences of more than CKERNELS_FEW_ROWS rows over
+// bfloat16 keys and values have their queries and weights rounded to bfloat16, too.
+
+/// What keys and values are stored in: all of a call in one format. Queries, weights and sums are floats with either.
+typedef enum ckernels_format {
+    CKERNELS_FLOAT32 = 0,
+    CKERNELS_BFLOAT16 = 1,
+} ckernels_format;
 
 /// Consecutive positions of keys and values, `[count, kv_heads * size]`.
 typedef struct ckernels_segment {
-    const float *keys, *values;
+    const void *keys, *values;
     size_t count;
 } ckernels_segment;
 
@@ -100,9 +116,33 @@ typedef struct ckernels_sequence {
     size_t segment_count;
 } ckernels_sequence;
 
-/// `heads` is a multiple of `kv_heads`; consecutive heads share one. Sequences that follow each other and begin with
-/// the same keys read them once. A row's bits depend on its own sequence alone.
+/// `heads` is a multiple of `kv_heads`; consecutive heads share one.
+typedef struct ckernels_heads {
+    size_t heads, kv_heads, size;
+    ckernels_format format;
+} ckernels_heads;
+
+/// Up to here a sequence's rows read keys and values where they are; beyond, a head's are first laid out for its rows.
+enum { CKERNELS_FEW_ROWS = 8 };
+
+/// Whether sequences of many rows have their queries and weights rounded.
+int ckernels_takes_pairs(ckernels_level level, const ckernels_heads *heads);
+
+/// Sequences that follow each other and begin with the same keys read them once. A row's bits depend on its own sequence
+/// alone.
 void ckernels_attend(
-    ckernels_level level, size_t heads, size_t kv_heads, size_t size, size_t count, const ckernels_sequence *sequences);
+    ckernels_level level, const ckernels_heads *heads, size_t count, const ckernels_sequence *sequences);
+
+// The two halves of it for one head of a sequence of at most CKERNELS_FEW_ROWS rows: with `ckernels_softmax` between them the
+// bits are those of the whole.
+
+/// Scores of the keys that each row sees, scaled, `scores[row * stride + position]`.
+void ckernels_head_scores(
+    ckernels_level level, const ckernels_heads *heads, size_t head, const ckernels_sequence *sequence, float *scores,
+    size_t stride);
+/// The values that each row sees, mixed by `weights[row * stride + position]` into the head's columns of its output.
+void ckernels_head_mix(
+    ckernels_level level, const ckernels_heads *heads, size_t head, const ckernels_sequence *sequence,
+    const float *weights, size_t stride);
 
 #endif

@@ -18,7 +18,7 @@ struct HTTP1Head: Sendable {
     init() {}
 
     /// Reads `method SP request-target SP HTTP-version` (RFC 9112 §3), with exactly these two spaces.
-    init(requestLine line: ArraySlice<UInt8>) throws(Refusal) {
+    init(requestLine line: ArraySlice<UInt8>, isSecure: Bool) throws(Refusal) {
         let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
         guard parts.count == 3 else {
             throw Refusal(.badRequestLine, "the request line must be a method, a target and a version, one space apart")
@@ -28,7 +28,7 @@ struct HTTP1Head: Sendable {
         }
         self.method = method
         version = try Self.version(parts[2])
-        (target, targetAuthority) = try Self.target(parts[1], method)
+        (target, targetAuthority) = try Self.target(parts[1], method, isSecure)
     }
 
     private static func method(_ bytes: ArraySlice<UInt8>) -> HTTPRequest.Method? {
@@ -50,7 +50,7 @@ struct HTTP1Head: Sendable {
     }
 
     private static func target(
-        _ bytes: ArraySlice<UInt8>, _ method: HTTPRequest.Method
+        _ bytes: ArraySlice<UInt8>, _ method: HTTPRequest.Method, _ isSecure: Bool
     ) throws(Refusal) -> (RequestTarget, Authority?) {
         let text = String(decoding: bytes, as: UTF8.self)
         if bytes.first == UInt8(ascii: "/") { return (try RequestTarget(text), nil) }
@@ -58,10 +58,11 @@ struct HTTP1Head: Sendable {
             guard method == .options else { throw Refusal(.badTarget, "the target * is for OPTIONS alone") }
             return (.asterisk, nil)
         }
-        guard text.prefix(7).lowercased() == "http://" else {
+        let scheme = isSecure ? "https://" : "http://"
+        guard text.prefix(scheme.count).lowercased() == scheme else {
             throw Refusal(.badTarget, "the request target must be a path that begins with a slash")
         }
-        let rest = text.dropFirst(7)
+        let rest = text.dropFirst(scheme.count)
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         guard let authority = Authority(rest[..<end]) else {
             throw Refusal(.badTarget, "the request target names no valid host")

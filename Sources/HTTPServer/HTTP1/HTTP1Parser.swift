@@ -39,6 +39,7 @@ package struct HTTP1Parser: Sendable {
     }
 
     let limits: Limits
+    private let isSecure: Bool
     var state = State.requestLine
     /// Bytes not yet interpreted are those from `at` on; a line is known not to end before `scanned`.
     var buffer: [UInt8] = []
@@ -53,8 +54,10 @@ package struct HTTP1Parser: Sendable {
     /// The most content of the request at hand, as its chunks announce it; whoever reads the head sets it.
     package var contentLimit = Int.max
 
-    package init(limits: Limits) {
+    /// - Parameter isSecure: whether the bytes came over TLS: the scheme of a target in absolute form must say the same.
+    package init(limits: Limits, isSecure: Bool = false) {
         self.limits = limits
+        self.isSecure = isSecure
     }
 
     /// Bytes fed and not yet interpreted.
@@ -104,7 +107,7 @@ package struct HTTP1Parser: Sendable {
                     }
                     sawEmptyLine = true
                 } else {
-                    head = try HTTP1Head(requestLine: buffer[line])
+                    head = try HTTP1Head(requestLine: buffer[line], isSecure: isSecure)
                     state = .fieldLines
                 }
             case .fieldLines:

@@ -7,18 +7,25 @@ extension HTTP2Session {
         context.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    static func makeSession() -> OpaquePointer {
+    static func makeSession(_ limits: Limits) -> OpaquePointer {
         var callbacks: OpaquePointer?
         nghttp2_session_callbacks_new(&callbacks)
         defer { nghttp2_session_callbacks_del(callbacks) }
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, onBeginFrame)
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onFrameSent)
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, onBeginHeaders)
         nghttp2_session_callbacks_set_on_header_callback(callbacks, onHeader)
         nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, onInvalidHeader)
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, onFrame)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onData)
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
+        var options: OpaquePointer?
+        nghttp2_option_new(&options)
+        defer { nghttp2_option_del(options) }
+        nghttp2_option_set_max_continuations(options, limits.continuations)
+        nghttp2_option_set_max_outbound_ack(options, limits.suspiciousFrames)
         var session: OpaquePointer?
-        nghttp2_session_server_new(&session, callbacks, nil)
+        nghttp2_session_server_new2(&session, callbacks, nil, options)
         // It fails for lack of memory alone, which Swift's own allocations do not survive either.
         guard let session else { fatalError("nghttp2 could not allocate a session: out of memory") }
         return session
@@ -26,11 +33,45 @@ extension HTTP2Session {
 
     private static let stop = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
+    /// What nghttp2 passes over in silence because we asked it to have no priorities and to keep no closed streams.
+    private static let onBeginFrame: nghttp2_on_begin_frame_callback = { _, header, context in
+        guard let session = from(context), let header else { return stop }
+        let identifier = header.pointee.stream_id
+        switch UInt32(header.pointee.type) {
+        case NGHTTP2_PRIORITY.rawValue:
+            guard identifier > 0 else { return session.end(NGHTTP2_PROTOCOL_ERROR) }
+            return session.suspect()
+        case NGHTTP2_HEADERS.rawValue:
+            if identifier > session.lastStream {
+                session.lastStream = identifier
+            } else if session.streams[identifier] == nil {
+                return session.suspect()
+            }
+        default: break
+        }
+        return 0
+    }
+
+    /// A reset that the client's mistakes make us send costs as much as one of its own (CVE-2025-8671), whoever is at fault.
+    private static let onFrameSent: nghttp2_on_frame_send_callback = { _, frame, context in
+        guard let session = from(context), let frame else { return stop }
+        switch UInt32(frame.pointee.hd.type) {
+        // One window is given back for the stream and one for the connection, at most.
+        case NGHTTP2_DATA.rawValue: session.expectedWindowUpdates += 2
+        case NGHTTP2_RST_STREAM.rawValue:
+            // Not `suspect()`: the writing is to go on, to its last word.
+            if !session.suspicion.allowsOneMore(at: session.now) { session.condemn(NGHTTP2_ENHANCE_YOUR_CALM) }
+        default: break
+        }
+        return 0
+    }
+
     private static let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, frame, context in
         guard let session = from(context), let frame else { return stop }
         if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
             let identifier = frame.pointee.hd.stream_id
             session.streams[identifier] = HTTP2Stream(identifier: identifier, now: session.now)
+            session.expectedWindowUpdates += 2
         }
         return 0
     }
@@ -44,7 +85,8 @@ extension HTTP2Session {
             name: UnsafeBufferPointer(start: name, count: nameCount),
             value: UnsafeBufferPointer(start: value, count: valueCount), limits: session.limits)
         // Decompressing on and on for somebody so far over the limit is the attack itself.
-        return stream.head.size > 4 * (session.limits.headerSection + session.limits.requestLine) ? stop : 0
+        let most = 4 * (session.limits.headerSection + session.limits.requestLine)
+        return stream.head.size > most ? session.end(NGHTTP2_ENHANCE_YOUR_CALM) : 0
     }
 
     /// Without this nghttp2 would drop invalid fields silently; so the stream is reset instead.
@@ -64,11 +106,18 @@ extension HTTP2Session {
         case NGHTTP2_DATA.rawValue:
             if ends, let stream = session.streams[header.stream_id] {
                 session.contentComplete(stream)
-            } else if header.length == 0, !ends {
+            } else if header.length - frame.pointee.data.padlen <= 0, !ends {
                 return session.suspect()
             }
-        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue,
-            NGHTTP2_PRIORITY.rawValue:
+        case NGHTTP2_PING.rawValue where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
+            withUnsafeBytes(of: frame.pointee.ping.opaque_data) { bytes in
+                bytes.withMemoryRebound(to: UInt8.self) { session.ponged($0) }
+            }
+            return session.suspect()
+        case NGHTTP2_WINDOW_UPDATE.rawValue:
+            guard session.expectedWindowUpdates > 0 else { return session.suspect() }
+            session.expectedWindowUpdates -= 1
+        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_PING.rawValue, NGHTTP2_SETTINGS.rawValue:
             return session.suspect()
         default: break
         }
@@ -96,7 +145,13 @@ extension HTTP2Session {
     }
 
     private func suspect() -> Int32 {
-        suspicion.allowsOneMore(at: now) ? 0 : Self.stop
+        suspicion.allowsOneMore(at: now) ? 0 : end(NGHTTP2_ENHANCE_YOUR_CALM)
+    }
+
+    /// Condemns the client from a callback of the reading, which stops there.
+    private func end(_ code: nghttp2_error_code) -> Int32 {
+        condemn(code)
+        return Self.stop
     }
 
     private func headComplete(_ stream: HTTP2Stream, isComplete: Bool) {

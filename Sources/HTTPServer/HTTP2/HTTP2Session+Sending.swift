@@ -61,6 +61,7 @@ extension HTTP2Session {
         else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
         let taken = stream.takeOutput(into: destination, upTo: capacity)
         stream.progressed = session.now
+        stream.pace.took(taken, now: session.now)
         if stream.pendingOutput == 0, stream.outputIsComplete {
             flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
             return taken

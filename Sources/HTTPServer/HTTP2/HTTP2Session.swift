@@ -17,6 +17,15 @@ package final class HTTP2Session {
         case closed(stream: Int32)
     }
 
+    /// How far the connection is in ending in order (RFC 9113 §6.8).
+    private enum Leaving {
+        case no
+        /// The client knows that it is to open no more streams; those on their way to us are still served.
+        case announced
+        /// No stream that comes now is served.
+        case final
+    }
+
     /// Decides on a request when its header section is complete: how much content it may have.
     package typealias Admission = (RequestHead) throws(Refusal) -> Int
 
@@ -28,8 +37,15 @@ package final class HTTP2Session {
     var events: [Event] = []
     var suspicion: FloodCounter
     var now: UInt64 = 0
+    /// Window updates that the answers sent so far account for; more of them are suspicious.
+    var expectedWindowUpdates: Int
     private var date = HTTPDate()
     private(set) var isBroken = false
+    /// Why nothing more is read from this client, once that is so; it is told.
+    private(set) var verdict: nghttp2_error_code?
+    /// The highest stream that the client has opened.
+    var lastStream: Int32 = 0
+    private var leaving = Leaving.no
     /// Set up in `init` before anything else can see it, freed in `deinit`.
     let session: OpaquePointer
 
@@ -53,7 +69,8 @@ package final class HTTP2Session {
         self.render = render
         suspicion = FloodCounter(
             capacity: limits.suspiciousFrames, forgivenPerSecond: limits.suspiciousFramesForgivenPerSecond)
-        session = Self.makeSession()
+        expectedWindowUpdates = 2 * limits.concurrentStreams
+        session = Self.makeSession(limits)
         nghttp2_session_set_user_data(session, Unmanaged.passUnretained(self).toOpaque())
         let settings = [
             nghttp2_settings_entry(
@@ -62,6 +79,9 @@ package final class HTTP2Session {
             nghttp2_settings_entry(
                 settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue), value: UInt32(limits.headerSection)
             ),
+            // All streams are alike here: a tree of priorities would be the client's to make expensive (RFC 9218 §2.1).
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1),
         ]
         nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
     }
@@ -74,8 +94,17 @@ package final class HTTP2Session {
     /// Takes what the client sent; `now` in nanoseconds that never go back.
     package func receive(_ bytes: UnsafeBufferPointer<UInt8>, now: UInt64) {
         self.now = now
-        guard !isBroken, let base = bytes.baseAddress else { return }
-        if nghttp2_session_mem_recv(session, base, bytes.count) < 0 { isBroken = true }
+        guard !isBroken, verdict == nil, let base = bytes.baseAddress else { return }
+        guard nghttp2_session_mem_recv(session, base, bytes.count) < 0 else { return }
+        // The callback that condemned the client has stopped the reading; writing still works, and the last word is said.
+        if verdict == nil { isBroken = true }
+    }
+
+    /// Ends the connection: the client learns why, and nothing more of it is read.
+    func condemn(_ code: nghttp2_error_code) {
+        guard verdict == nil else { return }
+        verdict = code
+        nghttp2_session_terminate_session(session, code.rawValue)
     }
 
     /// Takes what the client sent, for tests.
@@ -86,7 +115,9 @@ package final class HTTP2Session {
     /// What has happened since the last call.
     package func takeEvents() -> [Event] {
         defer { events.removeAll(keepingCapacity: true) }
-        return events
+        guard verdict != nil else { return events }
+        // What such a client has asked for is not worth an answer; what it has broken off is still to be stopped.
+        return events.filter { if case .closed = $0 { true } else { false } }
     }
 
     /// Whether ``takeEvents()`` would return any.
@@ -105,7 +136,8 @@ package final class HTTP2Session {
 
     /// Whether the connection has nothing more to do, or broke the rules beyond repair.
     package var isFinished: Bool {
-        isBroken || (nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0)
+        isBroken || (verdict != nil && nghttp2_session_want_write(session) == 0)
+            || (nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0)
     }
 
     /// Whether no request is being received or answered.
@@ -118,6 +150,7 @@ package final class HTTP2Session {
         guard let stream = streams[identifier], !stream.isAnswered else { return false }
         stream.isAnswered = true
         stream.progressed = now
+        stream.pace.begin(now: now)
         release(stream)
         let isHead = stream.request?.method == .head
         var fields = [(":status", "\(response.status.code)")]
@@ -149,7 +182,7 @@ package final class HTTP2Session {
     @discardableResult
     package func write(_ bytes: [UInt8], on identifier: Int32) -> Bool {
         guard let stream = streams[identifier], !stream.outputIsComplete else { return false }
-        if stream.pendingOutput == 0 { stream.progressed = now }
+        if stream.pendingOutput == 0 { stream.pace.begin(now: now) }
         stream.output.append(contentsOf: bytes)
         resume(stream)
         return true
@@ -172,12 +205,36 @@ package final class HTTP2Session {
         streams[identifier]?.pendingOutput ?? 0
     }
 
-    /// Takes no new streams; those that are open go on (RFC 9113 §6.8).
-    package func goAway() {
+    /// Asks the client to open no more streams, and for a sign that it has heard so; those that it opens before are served
+    /// (RFC 9113 §6.8). ``refuseNewStreams()`` follows by itself with the sign, or when the caller is tired of waiting.
+    package func announceEnd() {
+        guard leaving == .no else { return }
+        leaving = .announced
+        nghttp2_submit_shutdown_notice(session)
+        Self.farewell.withUnsafeBufferPointer {
+            _ = nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), $0.baseAddress)
+        }
+    }
+
+    /// What the sign is known by: the content of a PING.
+    private static let farewell = Array("farewell".utf8)
+
+    /// The client has answered a PING.
+    func ponged(_ content: UnsafeBufferPointer<UInt8>) {
+        if leaving == .announced, content.elementsEqual(Self.farewell) { refuseNewStreams() }
+    }
+
+    /// Takes no new streams; those that are open go on.
+    package func refuseNewStreams() {
+        guard leaving != .final else { return }
+        leaving = .final
         let last = nghttp2_session_get_last_proc_stream_id(session)
         nghttp2_submit_goaway(
             session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, UInt32(NGHTTP2_NO_ERROR.rawValue), nil, 0)
     }
+
+    /// Whether nothing is left of a connection that was to end.
+    var hasEnded: Bool { leaving == .final && isIdle }
 
     /// Refuses uploads that take too long and drops answers that nobody takes.
     package func expire(now: UInt64) {
@@ -195,7 +252,7 @@ package final class HTTP2Session {
             {
                 // The answer is out; RFC 9113 §8.1 has NO_ERROR for what need not go on.
                 reset(stream.identifier, NGHTTP2_NO_ERROR)
-            } else if stream.pendingOutput > 0, now > stream.progressed + limits.writeTimeout.nanoseconds {
+            } else if stream.pendingOutput > 0, stream.pace.isTooSlow(now: now, limits: limits) {
                 reset(stream.identifier, NGHTTP2_CANCEL)
             }
         }

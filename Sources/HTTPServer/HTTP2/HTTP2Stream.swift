@@ -21,8 +21,10 @@ final class HTTP2Stream {
     var outputIsComplete = false
     /// nghttp2 was told to ask again later.
     var isDeferred = false
-    /// When this stream last got on, in nanoseconds of the loop's clock.
+    /// When its answer last got on, in nanoseconds of the loop's clock.
     var progressed: UInt64
+    /// How fast the answer is taken.
+    var pace: OutputPace
     /// When its content began to arrive.
     let opened: UInt64
 
@@ -30,6 +32,7 @@ final class HTTP2Stream {
         self.identifier = identifier
         opened = now
         progressed = now
+        pace = OutputPace(now: now)
     }
 
     var pendingOutput: Int { output.count - outputOffset }

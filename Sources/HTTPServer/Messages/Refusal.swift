@@ -18,6 +18,7 @@ package struct Refusal: Error, Sendable, Hashable {
         case targetTooLong = "target_too_long"
         case headersTooLarge = "headers_too_large"
         case contentTooLarge = "content_too_large"
+        case lengthRequired = "length_required"
         case unsupportedExpectation = "unsupported_expectation"
         case wrongHost = "wrong_host"
         case crossSite = "cross_site"
@@ -43,6 +44,7 @@ package struct Refusal: Error, Sendable, Hashable {
         case .targetTooLong: .uriTooLong
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .contentTooLarge: .contentTooLarge
+        case .lengthRequired: .lengthRequired
         case .unsupportedExpectation: .expectationFailed
         case .wrongHost: .misdirectedRequest
         case .crossSite: .forbidden

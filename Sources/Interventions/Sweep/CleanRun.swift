@@ -92,11 +92,14 @@ extension ModelRun {
             .none, states: .none, promptTokens: tokens, configuration: configuration,
             recordings: [entering, extent.recording], boundary: boundary)
         var cache = KVCache(configuration: configuration)
-        let states = try model.decoder.forward(
-            model.decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks)
+        let nextToken = try timed(.reading(tokenLayers: tokens * configuration.layers)) {
+            distribution(
+                after: try model.decoder.forward(
+                    model.decoder.embed(prompt.embeddingIDs), cache: &cache, hooks: hooks, reading: .last))
+        }
         let empty = Matrix(rows: 0, columns: configuration.hidden)
         return CleanRun(
-            nextToken: distribution(after: states), tokens: tokens, cache: cache,
+            nextToken: nextToken, tokens: tokens, cache: cache,
             entering: (0..<configuration.layers).map {
                 hooks.states.states[0][SiteKey(site: .residIn, layer: $0)] ?? empty
             },

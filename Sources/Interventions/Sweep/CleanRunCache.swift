@@ -1,4 +1,4 @@
-import Models
+package import Models
 import Synchronization
 
 /// Clean runs by content: the same picture and prompt are read once, however many variants, pairs and jobs ask for them.
@@ -20,7 +20,8 @@ package final class CleanRunCache: Sendable {
         var misses = 0
     }
 
-    private let budget: Int
+    /// Bytes.
+    package let budget: Int
     private let state = Mutex(State())
 
     /// - Parameter budget: bytes; a run that is larger is not kept.
@@ -29,6 +30,12 @@ package final class CleanRunCache: Sendable {
     /// How often a run was found and not found, and what is kept.
     package var account: (hits: Int, misses: Int, bytes: Int) {
         state.withLock { ($0.hits, $0.misses, $0.bytes) }
+    }
+
+    /// Whether a clean run of `prompt` is kept, whatever of it.
+    package func holds(_ prompt: Prompt, of model: VisionLanguageModel) throws -> Bool {
+        let key = Key(fingerprint: try model.fingerprint(), tokens: prompt.embeddingIDs)
+        return state.withLock { $0.runs[key] != nil }
     }
 
     /// The clean run of `prompt`: found, or computed and kept.

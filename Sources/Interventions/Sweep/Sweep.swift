@@ -38,6 +38,16 @@ package struct SweepVariant: Sendable {
             layers: layers)
     }
 
+    /// Whether a run alone is better computed over its clean run than from its first token, be that clean run at hand or
+    /// not: where its cone is a small part of the prompt. A clean run's attention is measured while it is made, not later.
+    package static func sharesCleanRun(
+        _ interventions: ResolvedInterventions, measuring measurements: ResolvedMeasurements, tokens: Int, layers: Int
+    ) -> Bool {
+        guard measurements.attention.isEmpty || !interventions.isEmpty else { return false }
+        let cone = Cone(of: interventions, measuring: measurements, tokens: tokens, layers: layers)
+        return 4 * cone.tokenLayers <= tokens * layers
+    }
+
     /// What its clean run has to keep: the states that join, those that patches replace or steers by 0 leave, and those
     /// that are measured.
     func extent(under cone: Cone) -> CleanRun.Extent {
@@ -95,6 +105,27 @@ package struct Sweep {
         return outcomes
     }
 
+    /// One variant's prompt, for a continuation that is decoded with others.
+    ///
+    /// - Parameter keptFrom: the position from which its clean run is to keep states, for variants of the prompt that may
+    ///   come later.
+    /// - throws: what the run's boundary throws.
+    package func reading(_ variant: SweepVariant, keptFrom: Int) throws -> PromptReading {
+        let layers = run.model.decoder.configuration.layers
+        let cone = variant.cone(layers: layers)
+        let clean = try cleanRuns.run(
+            variant.prompt, keeping: variant.extent(under: cone).union(.init(keptFrom: keptFrom)), by: run)
+        let member = SweepStack.Member(variant, cone: cone, over: clean, layers: layers)
+        return try SweepStack([member], run: run).readings()[0]
+    }
+
+    /// The next token of a prompt's clean run.
+    ///
+    /// - Parameter keptFrom: as above.
+    package func cleanNextToken(of prompt: Prompt, keptFrom: Int) throws -> NextTokenDistribution {
+        try cleanRuns.run(prompt, keeping: .init(keptFrom: keptFrom), by: run).nextToken
+    }
+
     /// The states of some sites and positions of one variant, `[positions, width]`, as a capture of it has them.
     func states(
         at recording: StateRecording, of prompt: Prompt, under interventions: ResolvedInterventions,
@@ -116,7 +147,7 @@ package struct Sweep {
     }
 
     /// Consecutive variants that are computed together.
-    static func stacks(_ cones: [Cone]) -> [Range<Int>] {
+    package static func stacks(_ cones: [Cone]) -> [Range<Int>] {
         var stacks: [Range<Int>] = []
         var start = 0
         var rows = 0

@@ -12,8 +12,17 @@ struct SweepStack {
         self.run = run
     }
 
-    /// One outcome a member.
+    /// One outcome a member, those of continuations decoded together.
     func outcomes(generation options: GenerationOptions?) throws -> [RunOutcome] {
+        let readings = try readings()
+        guard let options else { return readings.map(\.outcome) }
+        let sequences = readings.map { DecodingSequence(after: $0, options, on: run.model) }
+        try run.finish(sequences)
+        return sequences.map(\.outcome)
+    }
+
+    /// The members' prompts, read together.
+    func readings() throws -> [PromptReading] {
         let hooks = members.map { member in
             let hooks = RunHooks(
                 member.variant.interventions, states: member.variant.sourceStates, promptTokens: member.cone.tokens,
@@ -24,19 +33,18 @@ struct SweepStack {
             return hooks
         }
         var sequences = zip(members, hooks).map(prompt)
-        let states = try forward(&sequences)
-        let nextTokens = distributions(after: states)
-        let measured = try zip(members, hooks).map(measured)
-        var continuations: [Continuation] = []
-        if let options {
-            continuations = members.map { _ in Continuation(options, on: run.model) }
-            try generate(&continuations, after: nextTokens, caches: sequences.map(\.cache), hooks)
+        // The boundary is felt once a layer, however many members there are.
+        let tokenLayers = members.reduce(0) { $0 + $1.cone.tokenLayers }
+        let nextTokens = try run.timed(.pass(rows: tokenLayers / decoder.configuration.layers)) {
+            distributions(after: try decoder.forward(&sequences, reading: .last, boundary: run.boundary))
         }
+        let measured = try zip(members, hooks).map(measured)
         return members.indices.map { index in
-            RunOutcome(
-                nextToken: nextTokens[index], generation: options == nil ? nil : continuations[index].generation,
-                receipt: hooks[index].receipt, measurements: measured[index],
-                rowsComputed: members[index].cone.rows + (options == nil ? 0 : continuations[index].tokens.count))
+            PromptReading(
+                outcome: RunOutcome(
+                    nextToken: nextTokens[index], generation: nil, receipt: hooks[index].receipt,
+                    measurements: measured[index], rowsComputed: members[index].cone.rows),
+                hooks: hooks[index], cache: sequences[index].cache)
         }
     }
 
@@ -64,49 +72,12 @@ struct SweepStack {
             after: KVCache(sharing: member.clean.cache, first: member.cone.first), hooks: hooks)
     }
 
-    /// One pass; the boundary is felt once a layer, however many members there are.
-    private func forward(_ sequences: inout [SequenceRows]) throws -> [Matrix] {
-        try decoder.forward(&sequences, boundary: run.boundary)
-    }
-
     /// After the last position of each member; the clean run's own where the prompt is left as it was.
     private func distributions(after states: [Matrix]) -> [NextTokenDistribution] {
         let changed = zip(members, states).filter { $0.0.changesPrompt && $0.1.rows > 0 }
         var computed = run.distributions(of: changed.map { $1.rows($1.rows - 1..<$1.rows) }).makeIterator()
         return zip(members, states).map { member, states in
             (member.changesPrompt && states.rows > 0 ? computed.next() : nil) ?? member.clean.nextToken
-        }
-    }
-
-    /// Decodes all members together; those that have ended leave.
-    private func generate(
-        _ continuations: inout [Continuation], after first: [NextTokenDistribution], caches: [KVCache],
-        _ hooks: [RunHooks]
-    ) throws {
-        var caches = caches
-        var distributions = first
-        var live = Array(members.indices)
-        let none = KVCache(configuration: decoder.configuration)
-        while true {
-            var sequences: [SequenceRows] = []
-            live = live.filter { index in
-                guard !continuations[index].hasEnded,
-                    let token = continuations[index].append(
-                        after: distributions[index], length: caches[index].count),
-                    !continuations[index].hasEnded
-                else { return false }
-                sequences.append(
-                    SequenceRows(decoder.embed([token.token.id]), after: caches[index], hooks: hooks[index]))
-                // The sequence holds the only reference now, so that its cache grows in place.
-                caches[index] = none
-                return true
-            }
-            guard !live.isEmpty else { return }
-            let states = try forward(&sequences)
-            for (index, distribution) in zip(live, run.distributions(of: states)) {
-                distributions[index] = distribution
-            }
-            while let sequence = sequences.popLast() { caches[live[sequences.count]] = sequence.cache }
         }
     }
 }

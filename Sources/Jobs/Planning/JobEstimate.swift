@@ -10,67 +10,77 @@ struct JobEstimate {
     let fromScratch: Int
     /// Token-layers as the engine will do it: clean runs once, and of each variant its cone.
     let planned: Int
-    private let longestPrompt: Int
-    private let generated: Int
+    /// What there is to do now, by kind: what the caches hold is not done again.
+    let work: PlannedWork
+    /// The most bytes that it takes beside what is there already.
+    let peakBytes: Int
     /// Bytes of what is measured beside, in rows and in files of states.
     private let measuredBytes: Int
-    /// Elements of the captures of the group that has the most of them: they wait for the group's end.
-    private let heldElements: Int
 
-    init(_ plan: JobPlan) throws {
+    /// - Parameter caches: what is at hand now.
+    init(_ plan: JobPlan, caches: EngineCaches) throws {
         let layers = plan.model.decoder.configuration.layers
-        let generated: Int
-        switch plan.specification {
-        case .caption(let caption): generated = caption.generation.maximumTokens
-        case .knockout(let job): generated = job.measure.caption ? job.measure.maximumTokens : 0
-        case .patch(let job): generated = job.measure.caption ? job.measure.maximumTokens : 0
-        }
-        var scratch = 0
-        var planned = 0
-        var longest = 0
-        var measured = 0
-        var held = 0
-        var clean = Set<RunKey>()
+        let generated = plan.maximumTokens
+        var (scratch, planned, longest, measured, held) = (0, 0, 0, 0, 0)
+        var work = PlannedWork()
+        work.maximumTokens = generated
+        var (clean, pictures) = (Set<RunKey>(), Set<String>())
         var perPrompt: [String: PromptWork] = [:]
         for group in 0..<plan.groupCount {
             let context = plan.contexts[group]
             longest = max(longest, context.layout.tokens)
-            let work = try perPrompt[context.text] ?? PromptWork(plan, group: group)
-            perPrompt[context.text] = work
-            measured += plan.cellsPerGroup * work.size.bytes
-            held = max(held, plan.cellsPerGroup * work.size.elements)
+            let prompt = try perPrompt[context.text] ?? PromptWork(plan, group: group)
+            perPrompt[context.text] = prompt
+            measured += plan.cellsPerGroup * prompt.size.bytes
+            held = max(held, plan.cellsPerGroup * prompt.size.elements)
+            pictures.formUnion(try plan.images(ofGroup: group))
             let whole = context.layout.tokens * layers
             let decode = generated * layers
-            clean.insert(RunKey(context))
+            var runs: Set = [RunKey(context)]
+            // Runs alone from their first tokens, and those among them that generate; texts when runs are stacked.
+            var (alone, generating, texts) = (plan.cellsPerGroup, plan.cellsPerGroup, plan.cellsPerGroup)
             switch plan.specification {
-            case .caption:
-                scratch += whole + decode
-                planned += work.cones + decode
+            case .caption: break
             case .knockout(let job):
                 if job.variants.contains(where: \.usesNextImage) {
-                    clean.insert(RunKey(plan.contexts[plan.nextGroup(after: group)]))
+                    runs.insert(RunKey(plan.contexts[plan.nextGroup(after: group)]))
                 }
-                scratch += (whole + decode) * plan.cellsPerGroup
-                planned += work.cones + decode * plan.cellsPerGroup
             case .patch(let job):
-                clean.insert(RunKey(context.showing(job.pairs[group].source)))
+                runs.insert(RunKey(context.showing(job.pairs[group].source)))
                 // Alone, a cell needs its base run, its source run twice, and the patched one.
-                scratch += (4 * whole + 2 * decode) * plan.cellsPerGroup
-                planned += work.cones + decode * (plan.cellsPerGroup + 1)
+                (alone, generating, texts) = (4 * alone, 2 * generating, texts + 1)
             }
-            clean.formUnion(work.sources)
+            runs.formUnion(prompt.sources)
+            let unshared = alone * whole + generating * decode
+            scratch += unshared
+            if prompt.reuse == .on {
+                planned += prompt.cones + texts * decode
+                planned += runs.subtracting(clean).reduce(0) { $0 + $1.tokens * layers }
+                for run in runs.subtracting(clean) where try !run.isKept(in: caches, of: plan.model) {
+                    work.tokenLayersRead += run.tokens * layers
+                }
+                work.passes.merge(prompt.passes, uniquingKeysWith: +)
+                work.tokenLayersRead += prompt.attentionPasses
+            } else {
+                planned += unshared
+                work.tokenLayersRead += try plan.runsAlone(ofGroup: group) * whole
+            }
+            if generated > 0 {
+                for stack in prompt.reuse == .on ? prompt.texts(of: texts) : Array(repeating: 1, count: texts) {
+                    work.texts[stack, default: 0] += 1
+                }
+            }
+            clean.formUnion(runs)
         }
-        if plan.reuse == .off || plan.specification.kind == .caption { planned = scratch }
-        if plan.specification.kind != .caption, plan.reuse == .on {
-            planned += clean.reduce(0) { $0 + $1.tokens * layers }
-        }
+        for picture in pictures where try caches.images.found(picture, on: plan.model) == nil { work.encodings += 1 }
         cleanRuns = clean.count
         fromScratch = scratch
         self.planned = planned
-        longestPrompt = longest
-        self.generated = generated
+        self.work = work
         measuredBytes = measured
-        heldElements = held
+        let memory = MemoryEstimate(plan.model, promptTokens: longest, generated: generated, heldElements: held)
+        let kept = plan.reuse == .on ? min(caches.cleanRuns.budget, clean.count * memory.cleanRun) : 0
+        peakBytes = kept + max(work.encodings > 0 ? memory.encoding : 0, memory.run)
     }
 
     /// A clean run by what it reads.
@@ -84,21 +94,34 @@ struct JobEstimate {
             image = context.image
             tokens = context.layout.tokens
         }
+
+        /// Whether nothing has to be done for it.
+        func isKept(in caches: EngineCaches, of model: VisionLanguageModel) throws -> Bool {
+            guard let image = try caches.images.found(image, on: model) else { return false }
+            return try caches.cleanRuns.holds(try model.prompt(text, images: [image]), of: model)
+        }
     }
 
     /// What the groups of one prompt have in common: positions depend on the text alone, but for random draws.
     private struct PromptWork {
         /// Token-layers of all places' cones.
         let cones: Int
+        /// Token-layers of clean runs whose attention is measured, in passes of their own.
+        let attentionPasses: Int
+        /// Stacks' passes by their rows, in the mean over the layers.
+        let passes: [Int: Int]
         /// Clean runs that patches of variants take their states from.
         let sources: Set<RunKey>
         let size: MeasuredSize
+        let reuse: Reuse
 
         init(_ plan: JobPlan, group: Int) throws {
             let context = plan.contexts[group]
             let layers = plan.model.decoder.configuration.layers
+            let tokens = context.layout.tokens
             size = try plan.measuredSize(in: context)
-            var cones = 0
+            reuse = try plan.reuse(ofGroup: group)
+            var (cones, attentionPasses) = ([Cone](), 0)
             var sources = Set<RunKey>()
             for place in plan.places {
                 let prepared =
@@ -106,38 +129,45 @@ struct JobEstimate {
                     ? try plan.patchInterventions(at: place, pair: group)
                     : try plan.interventions(at: place, in: context)
                 let measured = try plan.measurements(at: place, in: context)
-                if !prepared.isEmpty {
-                    let tokens = context.layout.tokens
-                    cones +=
-                        Cone(of: prepared.resolved, measuring: measured, tokens: tokens, layers: layers).tokenLayers
-                } else if !measured.attention.isEmpty {
-                    // The attention of a clean run is measured in a pass of its own.
-                    cones += context.layout.tokens * layers
+                if prepared.isEmpty {
+                    cones.append(Cone(of: .none, tokens: tokens, layers: layers))
+                    if !measured.attention.isEmpty { attentionPasses += tokens * layers }
+                } else {
+                    cones.append(Cone(of: prepared.resolved, measuring: measured, tokens: tokens, layers: layers))
                 }
                 if plan.specification.kind != .patch {
                     for case .run(let source) in prepared.sources { sources.insert(RunKey(source.context)) }
                 }
             }
-            self.cones = cones
+            var passes: [Int: Int] = [:]
+            for stack in Sweep.stacks(cones) {
+                let rows = cones[stack].reduce(0) { $0 + $1.tokenLayers } / layers
+                if rows > 0 { passes[rows, default: 0] += 1 }
+            }
+            self.cones = cones.reduce(0) { $0 + $1.tokenLayers } + attentionPasses
+            self.attentionPasses = attentionPasses
+            self.passes = passes
             self.sources = sources
+            stacks = Sweep.stacks(cones).map(\.count)
+        }
+
+        private let stacks: [Int]
+
+        /// How many of `count` texts are decoded together, a stack each; a base run goes with the first.
+        func texts(of count: Int) -> [Int] {
+            var stacks = stacks
+            if !stacks.isEmpty { stacks[0] += count - stacks.reduce(0, +) }
+            return stacks
         }
     }
 
-    /// Bytes of keys, values and the widest rows that one run holds at a time.
-    private func peakBytes(_ configuration: DecoderConfiguration) -> Int {
-        let positions = longestPrompt + generated
-        let cache = 2 * configuration.layers * positions * configuration.kvHeads * configuration.headSize
-        let rows = longestPrompt * (4 * configuration.hidden + 2 * configuration.intermediate + longestPrompt)
-        // A captured state is there as numbers and as its file.
-        return 4 * (cache + rows + configuration.vocabulary * 4 + 2 * heldElements)
-    }
-
-    func json(tokenLayersPerSecond rate: Double, plan: JobPlan) -> JSONValue {
+    func json(rates: WorkRates, plan: JobPlan) -> JSONValue {
         [
             "object": "plan", "cells": .integer(plan.cellCount), "clean_runs": .integer(cleanRuns),
+            "encodings": .integer(work.encodings),
             "token_layers": ["from_scratch": .integer(fromScratch), "planned": .integer(planned)],
-            "estimated_seconds": .finite(Double(planned) / rate),
-            "peak_bytes": .integer(peakBytes(plan.model.decoder.configuration)),
+            "estimated_seconds": .finite(rates.seconds(for: work)),
+            "peak_bytes": .integer(peakBytes),
             "result_bytes": .integer(plan.cellCount * Self.rowBytes + measuredBytes),
             "inputs": .array(
                 plan.contexts.indices.prefix(Self.listedInputs).map { group in

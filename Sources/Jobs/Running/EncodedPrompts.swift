@@ -11,13 +11,13 @@ struct EncodedPrompts: Sendable {
     /// The prompt of a context with its picture encoded.
     ///
     /// - throws: ``CellFailure`` for a picture that is gone or does not decode.
-    func prompt(_ context: PromptContext, boundary: @escaping () throws -> Void) throws -> Prompt {
+    func prompt(_ context: PromptContext, run: ModelRun) throws -> Prompt {
         let image = try cache.image(context.image, on: model) {
             guard let file = pictures[context.image] else {
                 throw CellFailure("the image \(context.image) is not stored")
             }
             do {
-                return try model.encode(file: file, boundary: boundary)
+                return try run.timed(.encoding) { try model.encode(file: file, boundary: run.boundary) }
             } catch let error as PictureError {
                 throw CellFailure("\(context.image): \(error)")
             }

@@ -5,8 +5,24 @@ package struct EngineCaches: Sendable {
     package let images: EncodedImageCache
     package let cleanRuns: CleanRunCache
 
-    package init(images: EncodedImageCache = EncodedImageCache(), cleanRuns: CleanRunCache = CleanRunCache()) {
-        self.images = images
-        self.cleanRuns = cleanRuns
+    package init(_ budgets: EngineBudgets = EngineBudgets()) {
+        images = EncodedImageCache(budget: budgets.imageCodes)
+        cleanRuns = CleanRunCache(budget: budgets.cleanRuns)
     }
+}
+
+/// The bytes that the engine may keep, beside the models and what the run at hand needs.
+package struct EngineBudgets: Sendable, Equatable {
+    /// Of prompts' clean runs: 190m's at 1045 tokens have 103 MB each.
+    package var cleanRuns = 256 << 20
+    /// Of pictures' codes: a picture of 1024 has 16 kB.
+    package var imageCodes = 16 << 20
+    /// Of keys and values of captions that are decoded together.
+    package var captions = 2 << 30
+
+    package init() {}
+}
+
+extension DecodingLimits {
+    package init(_ budgets: EngineBudgets) { self.init(bytes: budgets.captions) }
 }

@@ -27,8 +27,7 @@ package struct ExperimentRunner: JobRunner {
         let plan = try JobPlan(
             specification, on: try await models.model(specification.model), states: contents.descriptions)
         return ExperimentRun(
-            plan: plan, job: job.id, tokenLayersPerGroup: try JobEstimate(plan).planned / max(1, plan.groupCount),
-            runner: self, speed: speed)
+            plan: plan, job: job.id, runner: self, speed: speed)
     }
 
     /// One group, with the pictures and states that it looks at.
@@ -55,8 +54,6 @@ package struct ExperimentRunner: JobRunner {
 struct ExperimentRun: JobRun {
     let plan: JobPlan
     let job: String
-    /// How much work a group is on average, by the same count as a dry run's.
-    let tokenLayersPerGroup: Int
     let runner: ExperimentRunner
     let speed: EngineSpeed
 
@@ -68,15 +65,7 @@ struct ExperimentRun: JobRun {
 
     func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord] {
         let run = try await runner.group(group.number, of: plan, job: job)
-        let (speed, tokenLayers) = (speed, tokenLayersPerGroup)
-        return { boundary in
-            let start = ContinuousClock.now
-            let cells = try run.cells(boundary: { try boundary.pass() })
-            speed.report(
-                model: run.plan.model.name, tokenLayers: tokenLayers,
-                seconds: (ContinuousClock.now - start) / .seconds(1))
-            return cells
-        }
+        return { [speed] boundary in try run.cells(meter: speed) { try boundary.pass() } }
     }
 
     func failedCell(_ ordinal: Int, of group: StackGroup, message: String) -> CellRecord {

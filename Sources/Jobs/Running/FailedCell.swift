@@ -30,7 +30,8 @@ struct FailedCell {
         if kind == .knockout { row["variant"] = .optional(variant) }
         if kind != .caption { row["layer"] = .optional(layer) }
         row["error"] = error
-        row["provenance"] = (try? Provenance(plan.model, reuse: plan.reuse, seed: plan.seed))?.json ?? .null
+        let provenance = try? Provenance(plan.model, reuse: plan.reuse(ofGroup: group), seed: plan.seed)
+        row["provenance"] = provenance?.json ?? .null
         return CellRecord(
             job: job, ordinal: ordinal, group: group, kind: kind.rawValue, model: plan.model.name, status: .failed,
             input: input, image: plan.contexts[group].image, variant: variant, layer: layer, error: error.text,

@@ -7,14 +7,14 @@ extension GroupRun {
     /// The clean run of one input and all its variants, computed together.
     func knockoutCells(_ job: KnockoutSpecification, run: ModelRun) throws -> [CellRecord] {
         let context = plan.contexts[group]
-        let prompt = try self.prompt(context, boundary: run.boundary)
+        let prompt = try self.prompt(context, run: run)
         let prepared = try plan.places.map { try plan.interventions(at: $0, in: context) }
         let sources = try sources(for: prepared, run: run)
         let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
         let shown = plan.places.indices.map { shownContext(at: $0, of: job) }
         let variants = try plan.places.indices.map { place in
             SweepVariant(
-                shown[place] == context ? prompt : try self.prompt(shown[place], boundary: run.boundary),
+                shown[place] == context ? prompt : try self.prompt(shown[place], run: run),
                 interventions: prepared[place].resolved, sourceStates: sources.states(for: prepared[place]),
                 measuring: try plan.measurements(at: plan.places[place], in: shown[place]))
         }
@@ -50,8 +50,7 @@ extension GroupRun {
             let similarity = clean.nextToken.similarity(to: outcome.nextToken)
             let divergence = clean.nextToken.divergence(from: outcome.nextToken)
             let agrees = clean.nextToken.argmax == outcome.nextToken.argmax
-            let error = 2 * plan.model.numberFormat.logitError
-            let nearTie = [clean, outcome].contains { $0.nextToken.isNearTie(relativeError: error) }
+            let nearTie = [clean, outcome].contains { $0.nextToken.isNearTie(in: plan.model.numberFormat) }
             measures.similarity = similarity
             measures.kl = divergence.isFinite ? divergence : nil
             measures.top1Agrees = agrees

@@ -18,8 +18,8 @@ extension GroupRun {
     func patchCells(_ job: PatchSpecification, run: ModelRun) throws -> [CellRecord] {
         let context = plan.contexts[group]
         let pair = job.pairs[group]
-        let base = try prompt(context, boundary: run.boundary)
-        let source = try prompt(context.showing(pair.source), boundary: run.boundary)
+        let base = try prompt(context, run: run)
+        let source = try prompt(context.showing(pair.source), run: run)
         let tokens = try plan.classTokens(ofPair: group)
         let generation = job.measure.caption ? GenerationOptions(maximumTokens: job.measure.maximumTokens) : nil
         let prepared = try plan.places.map { try plan.patchInterventions(at: $0, pair: group) }
@@ -73,6 +73,9 @@ extension GroupRun {
         row["source_token"] = token(runs.sourceToken, runs, patched, into: &measures.sourceToken)
         contrast(runs, patched, row: &row, measures: &measures)
         row["top"] = plan.model.topTokens(patched, count: specification.measure.top)
+        let nearTie = [runs.base.nextToken, patched].contains { $0.isNearTie(in: plan.model.numberFormat) }
+        row["near_tie"] = .bool(nearTie)
+        measures.nearTie = nearTie
         measures.caption = outcome.generation?.text
         measures.captionAgrees = outcome.generation.map { $0.text == runs.base.generation?.text }
         row["caption"] = outcome.generation?.json(agreeingWith: runs.base.generation) ?? .null

@@ -13,7 +13,7 @@ extension GroupRun {
     func outcomes(
         of variants: [SweepVariant], generation: GenerationOptions?, run: ModelRun
     ) throws -> [VariantOutcome] {
-        switch plan.reuse {
+        switch reuse {
         case .on:
             let start = ContinuousClock.now
             let outcomes = try Sweep(run, cleanRuns: caches.cleanRuns).outcomes(of: variants, generation: generation)

@@ -15,6 +15,8 @@ package struct GroupRun: Sendable {
     let caches: EngineCaches
     /// The stored states that the group's interventions name, by digest.
     private let states: [String: StateTensor]
+    /// Whether its runs share what they have in common.
+    let reuse: Reuse
     let provenance: Provenance
 
     /// - Parameters:
@@ -30,15 +32,20 @@ package struct GroupRun: Sendable {
         self.states = states
         self.caches = caches
         prompts = EncodedPrompts(model: plan.model, pictures: pictures, cache: caches.images)
-        provenance = try Provenance(plan.model, reuse: plan.reuse, seed: plan.seed)
+        reuse = try plan.reuse(ofGroup: group)
+        provenance = try Provenance(plan.model, reuse: reuse, seed: plan.seed)
     }
 
     /// Computes the group.
     ///
-    /// - Parameter boundary: called at every layer boundary; what it throws ends the run.
+    /// - Parameters:
+    ///   - meter: told what its pieces take.
+    ///   - boundary: called at every layer boundary; what it throws ends the run.
     /// - Returns: a cell a place, in the order of their ordinals.
-    package func cells(boundary: @escaping () throws -> Void) throws -> [CellRecord] {
-        let run = ModelRun(plan.model, boundary: boundary)
+    package func cells(
+        meter: (any WorkMeter)? = nil, boundary: @escaping () throws -> Void
+    ) throws -> [CellRecord] {
+        let run = ModelRun(plan.model, meter: meter, boundary: boundary)
         do {
             switch plan.specification {
             case .caption(let caption): return [try captionCell(caption, run: run)]
@@ -56,18 +63,18 @@ package struct GroupRun: Sendable {
     /// The prompt of a context with its picture encoded.
     ///
     /// - throws: ``CellFailure`` for a picture that is gone or does not decode.
-    func prompt(_ context: PromptContext, boundary: @escaping () throws -> Void) throws -> Prompt {
-        try prompts.prompt(context, boundary: boundary)
+    func prompt(_ context: PromptContext, run: ModelRun) throws -> Prompt {
+        try prompts.prompt(context, run: run)
     }
 
     /// What the interventions of the group's places take their states from.
     func sources(for prepared: [PreparedInterventions], run: ModelRun) throws -> SourceStates {
         // A clean source found is the clean source computed, so that captions look for theirs although they share nothing else.
-        let finds = plan.reuse == .on || plan.specification.kind == .caption
+        let finds = reuse == .on || plan.specification.kind == .caption
         return try SourceStates(
             for: prepared, run: run, states: states, cleanRuns: finds ? caches.cleanRuns : nil,
-            sweeps: plan.reuse == .on
-        ) { try prompt($0, boundary: run.boundary) }
+            sweeps: reuse == .on
+        ) { try prompt($0, run: run) }
     }
 
     func ordinal(_ place: Int) -> Int { group * plan.cellsPerGroup + place }
@@ -94,12 +101,51 @@ extension JobPlan {
         }
     }
 
-    /// Whether runs share what they have in common. A caption under interventions is read from its first token.
-    package var reuse: Reuse {
+    /// Whether the job's runs share anything; a caption's group decides for itself.
+    var reuse: Reuse {
         switch specification {
-        case .caption(let caption): caption.interventions?.isEmpty == false ? .off : .on
+        case .caption: .on
         case .knockout(let knockout): knockout.reuse
         case .patch(let patch): patch.reuse
+        }
+    }
+
+    /// The most tokens of a text that a run generates.
+    var maximumTokens: Int {
+        switch specification {
+        case .caption(let caption): caption.generation.maximumTokens
+        case .knockout(let job): job.measure.caption ? job.measure.maximumTokens : 0
+        case .patch(let job): job.measure.caption ? job.measure.maximumTokens : 0
+        }
+    }
+
+    /// How many prompts a group reads where its runs share nothing: one a cell, the runs that are compared with, and
+    /// sources of patches.
+    func runsAlone(ofGroup group: Int) throws -> Int {
+        switch specification {
+        case .caption:
+            return try 1 + interventions(at: .caption, in: contexts[group]).resolved.patches.count
+        case .knockout:
+            return try places.reduce(0) {
+                $0 + 1 + (try interventions(at: $1, in: contexts[group]).resolved.patches.isEmpty ? 0 : 1)
+            }
+        // Base, source, and the run that each cell takes its states from is the source again, once.
+        case .patch: return places.count + 3
+        }
+    }
+
+    /// Whether the runs of a group share what they have in common. A caption does where it is less work.
+    package func reuse(ofGroup group: Int) throws -> Reuse {
+        switch specification {
+        case .knockout(let knockout): return knockout.reuse
+        case .patch(let patch): return patch.reuse
+        case .caption:
+            let context = contexts[group]
+            let shares = SweepVariant.sharesCleanRun(
+                try interventions(at: .caption, in: context).resolved,
+                measuring: try measurements(at: .caption, in: context), tokens: context.layout.tokens,
+                layers: model.decoder.configuration.layers)
+            return shares ? .on : .off
         }
     }
 

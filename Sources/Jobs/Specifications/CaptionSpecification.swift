@@ -46,6 +46,7 @@ package struct CaptionSpecification: Sendable, Equatable {
         if let given = members.optional("top_logprobs") {
             generation.topLogprobs = try given.integer(in: Measure.topRange)
         }
+        if let given = members.optional("stop") { generation.stops = try Self.stops(given) }
         if let given = members.optional("interventions") { interventions = try InterventionSet(given) }
         receipt = try ReceiptDetail(members.optional("receipt"))
         beside = Measurements()
@@ -53,6 +54,28 @@ package struct CaptionSpecification: Sendable, Equatable {
             beside = try Measurements(measure)
             try measure.finish()
         }
+    }
+
+    /// How many texts may end a continuation, and how long each may be, in bytes.
+    package static let stopCount = 4
+    package static let stopBytes = 256
+
+    /// One text, or a list.
+    private static func stops(_ field: JSONField) throws(JSONError) -> [String] {
+        if case .string = field.value { return [try stop(field)] }
+        let elements = try field.array()
+        guard elements.count <= stopCount else {
+            throw field.invalid("\(elements.count) of them; at most \(stopCount)")
+        }
+        return try elements.map { element throws(JSONError) in try stop(element) }
+    }
+
+    private static func stop(_ field: JSONField) throws(JSONError) -> String {
+        let text = try field.string()
+        guard (1...stopBytes).contains(text.utf8.count) else {
+            throw field.invalid("\(text.utf8.count) bytes; a stop has 1 to \(stopBytes)")
+        }
+        return text
     }
 
     /// The request as accepted.
@@ -69,6 +92,7 @@ package struct CaptionSpecification: Sendable, Equatable {
         object["top_p"] = .number(generation.topP)
         object["seed"] = .integer(generation.seed)
         object["top_logprobs"] = .integer(generation.topLogprobs)
+        object["stop"] = .array(generation.stops.map { .string($0) })
         object["interventions"] = interventions?.json ?? .null
         object["receipt"] = .string(receipt.rawValue)
         object["measure"] = beside.json

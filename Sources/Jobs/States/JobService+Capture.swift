@@ -77,10 +77,10 @@ private struct CaptureRun: Sendable {
     ) throws -> StateTensor {
         let run = ModelRun(prompts.model, boundary: { try boundary.pass() })
         let sources = try SourceStates(for: [prepared], run: run, states: states, cleanRuns: cleanRuns, sweeps: true) {
-            try prompts.prompt($0, boundary: run.boundary)
+            try prompts.prompt($0, run: run)
         }
         let variant = SweepVariant(
-            try prompts.prompt(context, boundary: run.boundary), interventions: prepared.resolved,
+            try prompts.prompt(context, run: run), interventions: prepared.resolved,
             sourceStates: sources.states(for: prepared), measuring: measurements)
         // One variant with one capture was asked for.
         return try Sweep(run, cleanRuns: cleanRuns).outcomes(of: [variant], generation: nil)[0]

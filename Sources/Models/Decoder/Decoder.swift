@@ -25,7 +25,7 @@ package final class Decoder: Sendable {
     package init(configuration: DecoderConfiguration, weights: DecoderWeights, maskedTokenIDs: [Int]) {
         precondition(weights.layers.count == configuration.layers, "one set of weights a layer")
         precondition(maskedTokenIDs.allSatisfy { (0..<configuration.vocabulary).contains($0) }, "ids are tokens")
-        self.configuration = configuration
+        self.configuration = configuration.stored(in: weights.numberFormat)
         self.weights = weights
         self.maskedTokenIDs = maskedTokenIDs.sorted()
         rotary = RotaryEmbedding(
@@ -35,11 +35,7 @@ package final class Decoder: Sendable {
     }
 
     /// Embedding rows of token ids, `[tokens, hidden]`. Ids lie in the vocabulary.
-    package func embed(_ ids: [Int]) -> Matrix {
-        var states = Matrix(rows: ids.count, columns: configuration.hidden)
-        for (row, id) in ids.enumerated() { states.setRow(row, weights.embedding.row(id)) }
-        return states
-    }
+    package func embed(_ ids: [Int]) -> Matrix { weights.embedding.rows(ids) }
 
     /// Advances rows through all layers and adds them to the cache.
     ///
@@ -47,10 +43,11 @@ package final class Decoder: Sendable {
     ///   - embeddings: `[rows, hidden]`; row `r` sits at position `cache.count + r`.
     ///   - cache: the prefix; `rows` longer afterwards, unchanged if the pass is abandoned.
     ///   - hooks: see and may change the pass.
-    /// - Returns: the final-normed states of those rows, `[rows, hidden]`.
+    ///   - results: the rows whose states are read.
+    /// - Returns: the final-normed states of the rows that are read, or more of them, `[rows, hidden]`; the last is the last.
     /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook throws.
     package func forward(
-        _ embeddings: Matrix, cache: inout KVCache, hooks: (any ForwardHooks)? = nil
+        _ embeddings: Matrix, cache: inout KVCache, hooks: (any ForwardHooks)? = nil, reading results: ResultRows = .all
     ) throws -> Matrix {
         // A pass abandoned earlier may have left rows in its first layers.
         cache.discardUncommitted()
@@ -61,7 +58,7 @@ package final class Decoder: Sendable {
             cache = sequences[0].cache
             cache.discardUncommitted()
         }
-        return try forward(&sequences, rows: .together, boundary: {})[0]
+        return try forward(&sequences, rows: .together, reading: results, boundary: {})[0]
     }
 
     /// Advances the rows of several sequences together and adds them to their caches.
@@ -69,18 +66,22 @@ package final class Decoder: Sendable {
     /// Attention is each sequence's own, and products are made in tiles: what a sequence gives does not depend on which
     /// others there are, to the last bit (docs/numerics.md).
     ///
-    /// - Parameter boundary: called before each layer and before the final norm, once for all sequences.
-    /// - Returns: the final-normed states of each sequence's rows at the last layer, `[rows, hidden]`.
+    /// - Parameters:
+    ///   - results: the rows of each sequence whose states are read.
+    ///   - boundary: called before each layer and before the final norm, once for all sequences.
+    /// - Returns: the final-normed states of each sequence's rows at the last layer, those that are read at least,
+    ///   `[rows, hidden]`.
     /// - throws: ``ModelError`` of kind `length` beyond the model's positions; what a hook or `boundary` throws. The caches may
     ///   then hold rows of the first layers, which the next pass drops.
     package func forward(
-        _ sequences: inout [SequenceRows], boundary: () throws -> Void = {}
+        _ sequences: inout [SequenceRows], reading results: ResultRows = .all, boundary: () throws -> Void = {}
     ) throws -> [Matrix] {
-        try forward(&sequences, rows: .tiled, boundary: boundary)
+        try forward(&sequences, rows: .tiled, reading: results, boundary: boundary)
     }
 
     private func forward(
-        _ sequences: inout [SequenceRows], rows grouping: ProductRows, boundary: () throws -> Void
+        _ sequences: inout [SequenceRows], rows grouping: ProductRows, reading results: ResultRows,
+        boundary: () throws -> Void
     ) throws -> [Matrix] {
         for index in sequences.indices {
             sequences[index].cache.discardUncommitted()
@@ -97,12 +98,12 @@ package final class Decoder: Sendable {
             try boundary()
             for sequence in sequences { try sequence.hooks?.willEnter(layer: layer) }
             stack.join(sequences, layer: layer)
-            if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences) }
+            if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences, reading: results) }
         }
         try boundary()
         for sequence in sequences { try sequence.hooks?.willEnter(layer: configuration.layers) }
         let normed = finalNormalized(stack.states)
-        var results: [Matrix] = []
+        var states: [Matrix] = []
         for (index, extent) in stack.extents.enumerated() {
             let rows = sequences.count == 1 ? normed : normed.rows(extent)
             if !extent.isEmpty {
@@ -110,9 +111,9 @@ package final class Decoder: Sendable {
                 sequences[index].hooks?.finalNorm(positions: end - extent.count..<end, state: rows)
             }
             sequences[index].cache.commit(to: sequences[index].end)
-            results.append(rows)
+            states.append(rows)
         }
-        return results
+        return states
     }
 
     /// Residual-stream rows as the head reads them, `[rows, hidden]`: through the final norm.

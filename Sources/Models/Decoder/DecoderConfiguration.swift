@@ -30,6 +30,8 @@ package struct DecoderConfiguration: Sendable, Equatable {
     /// Whether queries and keys pass a layer norm of each head before rotation.
     package let qkNorm: Bool
     package let normPlacement: NormPlacement
+    /// What linear weights, keys and values are stored in.
+    package private(set) var numberFormat = NumberFormat.float32
 
     package init(
         hidden: Int, intermediate: Int, layers: Int, heads: Int, kvHeads: Int, headSize: Int, vocabulary: Int,
@@ -49,6 +51,13 @@ package struct DecoderConfiguration: Sendable, Equatable {
         self.maximumPositions = maximumPositions
         self.qkNorm = qkNorm
         self.normPlacement = normPlacement
+    }
+
+    /// The same shape in another format.
+    func stored(in format: NumberFormat) -> DecoderConfiguration {
+        var configuration = self
+        configuration.numberFormat = format
+        return configuration
     }
 
     /// Columns of the packed queries and of `head_out`.

@@ -63,6 +63,14 @@ package struct DecoderWeights: Sendable {
     /// `[vocabulary, hidden]`; shares the embedding's storage where the two are tied.
     package let head: LinearWeight
 
+    /// What the linear weights are stored in.
+    var numberFormat: NumberFormat {
+        switch head {
+        case .float32: .float32
+        case .bfloat16: .bfloat16
+        }
+    }
+
     package init(embedding: LinearWeight, layers: [Layer], finalNorm: [Float], head: LinearWeight) {
         self.embedding = embedding
         self.layers = layers

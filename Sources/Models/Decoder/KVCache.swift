@@ -12,13 +12,16 @@ import Numerics
 ///     layer l   base 0 ───────► first │ own: first ─────────────► n, generated positions
 ///
 /// so that each layer's keys are one run of the base's and one of its own.
+///
+/// Keys and values have the number format of the decoder's weights (``DecoderConfiguration/numberFormat``): in bfloat16 they
+/// are rounded once, as they come in, and every way through attention reads the rounded ones.
 package struct KVCache: Sendable {
     /// The keys and values that several caches begin with; never written.
     private final class Base: Sendable {
-        let keys: [[Float]]
-        let values: [[Float]]
+        let keys: [KeyValueRows]
+        let values: [KeyValueRows]
 
-        init(keys: [[Float]], values: [[Float]]) {
+        init(keys: [KeyValueRows], values: [KeyValueRows]) {
             self.keys = keys
             self.values = values
         }
@@ -29,22 +32,25 @@ package struct KVCache: Sendable {
     private var shared: [Int]
     /// Rotated keys of each layer, after the base's. During a pass, layers that the pass has been through hold rows
     /// that are not committed yet.
-    private var keys: [[Float]]
-    private var values: [[Float]]
+    private var keys: [KeyValueRows]
+    private var values: [KeyValueRows]
     /// How many own positions each layer has for good.
     private var committed: [Int]
     /// How many positions are held.
     package private(set) var count = 0
     private let width: Int
+    private let format: NumberFormat
 
     /// An empty cache for a decoder of this shape.
     package init(configuration: DecoderConfiguration) {
         base = nil
-        keys = Array(repeating: [], count: configuration.layers)
+        let empty: KeyValueRows = configuration.numberFormat == .bfloat16 ? .bfloat16([]) : .float32([])
+        keys = Array(repeating: empty, count: configuration.layers)
         values = keys
         shared = Array(repeating: 0, count: configuration.layers)
         committed = shared
         width = configuration.kvWidth
+        format = configuration.numberFormat
     }
 
     /// A cache whose layer `l` begins with the first `first[l]` positions of `cache`.
@@ -59,10 +65,11 @@ package struct KVCache: Sendable {
             "each layer begins with positions that the base has")
         base = Base(keys: cache.keys, values: cache.values)
         shared = first
-        keys = Array(repeating: [], count: first.count)
+        keys = cache.keys.map(\.emptied)
         values = keys
         committed = Array(repeating: 0, count: first.count)
         width = cache.width
+        format = cache.format
         if let length = first.first, first.allSatisfy({ $0 == length }) { count = length }
     }
 
@@ -88,8 +95,8 @@ package struct KVCache: Sendable {
     /// Adds the rows of a pass to one layer, `[rows, kvHeads * headSize]`. Growth is amortised.
     mutating func append(keys newKeys: ArraySlice<Float>, values newValues: ArraySlice<Float>, layer: Int) {
         precondition(newKeys.count == newValues.count && newKeys.count % width == 0, "a row each of keys and values")
-        keys[layer].append(contentsOf: newKeys)
-        values[layer].append(contentsOf: newValues)
+        keys[layer].append(newKeys)
+        values[layer].append(newValues)
     }
 
     /// Makes what every layer has been given part of the prefix, which is `length` positions long then.
@@ -110,24 +117,26 @@ package struct KVCache: Sendable {
     /// A layer's values, as ``keySegments(layer:)``.
     func valueSegments(layer: Int) -> [AttentionProduct.Segment] { segments(base?.values, values, layer: layer) }
 
-    private func segments(_ base: [[Float]]?, _ own: [[Float]], layer: Int) -> [AttentionProduct.Segment] {
+    private func segments(
+        _ base: [KeyValueRows]?, _ own: [KeyValueRows], layer: Int
+    ) -> [AttentionProduct.Segment] {
         var segments: [AttentionProduct.Segment] = []
         if let base, shared[layer] > 0 {
-            segments.append(.init(elements: base[layer], count: shared[layer]))
+            segments.append(.init(rows: base[layer], count: shared[layer]))
         }
         if !own[layer].isEmpty {
-            segments.append(.init(elements: own[layer], count: own[layer].count / width, column: shared[layer]))
+            segments.append(.init(rows: own[layer], count: own[layer].count / width, column: shared[layer]))
         }
         return segments
     }
 
     /// The bytes of the own keys and values.
     package var byteCount: Int {
-        2 * MemoryLayout<Float>.stride * keys.reduce(0) { $0 + $1.count }
+        keys.reduce(0) { $0 + $1.byteCount } + values.reduce(0) { $0 + $1.byteCount }
     }
 
     /// Whether the cache was made for a decoder of this shape.
     func fits(_ configuration: DecoderConfiguration) -> Bool {
-        keys.count == configuration.layers && width == configuration.kvWidth
+        keys.count == configuration.layers && width == configuration.kvWidth && format == configuration.numberFormat
     }
 }

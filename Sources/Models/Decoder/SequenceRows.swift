@@ -54,35 +54,3 @@ package struct SequenceRows {
         return cache.fits(configuration) && entries.keys.allSatisfy { (0..<configuration.layers).contains($0) }
     }
 }
-
-/// The rows of all sequences that are under way in a pass, one below the other.
-struct RowStack {
-    /// `[rows, hidden]`.
-    var states: Matrix
-    /// Each sequence's rows in the stack; empty for one that has not joined yet.
-    private(set) var extents: [Range<Int>]
-    let products: ProductRows
-
-    init(sequences: Int, hidden: Int, products: ProductRows) {
-        self.products = products
-        states = Matrix(rows: 0, columns: hidden)
-        extents = Array(repeating: 0..<0, count: sequences)
-    }
-
-    /// Takes in the rows that join on entering `layer`.
-    mutating func join(_ sequences: [SequenceRows], layer: Int) {
-        guard sequences.contains(where: { ($0.entries[layer]?.rows ?? 0) > 0 }) else { return }
-        var elements: [Float] = []
-        var start = 0
-        for (index, sequence) in sequences.enumerated() {
-            let underWay = extents[index]
-            let entering = sequence.entries[layer]
-            if let entering { elements += entering.elements }
-            elements += states.elements[underWay.lowerBound * states.columns..<underWay.upperBound * states.columns]
-            let end = start + (entering?.rows ?? 0) + underWay.count
-            extents[index] = start..<end
-            start = end
-        }
-        states = Matrix(rows: start, columns: states.columns, elements: elements)
-    }
-}

@@ -23,6 +23,16 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "The address to listen on (default: 127.0.0.1).") var host: String?
     @Option(help: "The port; 0 lets the system choose one (default: 8080).") var port: UInt16?
+
+    @Option(
+        help: ArgumentHelp(
+            "Speak TLS with this certificate and those that lead to its root, in PEM; with --tls-private-key.",
+            valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key, in PEM, without a passphrase.", valueName: "file"))
+    var tlsPrivateKey: String?
+
     @OptionGroup var models: ModelOptions
     @OptionGroup var database: DatabaseOptions
     @Flag(help: "Listen on an address that other machines reach, although there are no keys.") var insecure = false
@@ -42,6 +52,28 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How many unfinished jobs the queue takes (default: 10000).") var queueLimit: Int?
 
     @Option(
+        name: .customLong("clean-run-cache"),
+        help: ArgumentHelp("How much of clean runs is kept; 0 keeps none (default: 256).", valueName: "MiB"))
+    var cleanRunCache: Int?
+
+    @Option(
+        name: .customLong("image-code-cache"),
+        help: ArgumentHelp("How much of pictures' codes is kept; 0 keeps none (default: 16).", valueName: "MiB"))
+    var imageCodeCache: Int?
+
+    @Option(
+        name: .customLong("caption-memory"),
+        help: ArgumentHelp(
+            "What captions that are decoded together may take; one is decoded whatever it takes (default: 2048).",
+            valueName: "MiB"))
+    var captionMemory: Int?
+
+    @Option(
+        name: .customLong("keep-jobs"),
+        help: ArgumentHelp("How long jobs that have ended are kept (default: for ever).", valueName: "days"))
+    var keepJobsDays: Int?
+
+    @Option(
         name: .customLong("shutdown-grace"),
         help: ArgumentHelp("How long requests in progress may take at the end (default: 10).", valueName: "seconds"))
     var shutdownGraceSeconds: Int?
@@ -51,6 +83,16 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         if let queueLimit, !Settings.queueRange.contains(queueLimit) {
             throw ValidationError("--queue-limit must be 1 to \(Settings.queueRange.upperBound).")
+        }
+        for (flag, value) in [
+            ("clean-run-cache", cleanRunCache), ("image-code-cache", imageCodeCache),
+            ("caption-memory", captionMemory),
+        ] {
+            guard let value, !Settings.memoryRange.contains(value) else { continue }
+            throw ValidationError("--\(flag) must be 0 to \(Settings.memoryRange.upperBound) MiB.")
+        }
+        if let keepJobsDays, !Settings.keepRange.contains(keepJobsDays) {
+            throw ValidationError("--keep-jobs must be 1 to \(Settings.keepRange.upperBound) days.")
         }
         if let shutdownGraceSeconds, !Settings.graceRange.contains(shutdownGraceSeconds) {
             throw ValidationError("--shutdown-grace must be 0 to \(Settings.graceRange.upperBound) seconds.")
@@ -65,10 +107,16 @@ struct ServeCommand: AsyncParsableCommand {
         flags.host = host
         flags.numberFormat = models.numberFormat
         flags.port = port
+        flags.tlsCertificate = tlsCertificate
+        flags.tlsPrivateKey = tlsPrivateKey
         flags.allowedHosts = allowedHosts.isEmpty ? nil : allowedHosts
         flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
         flags.isInsecure = insecure ? true : nil
         flags.queueLimit = queueLimit
+        flags.cleanRunCache = cleanRunCache
+        flags.imageCodeCache = imageCodeCache
+        flags.captionMemory = captionMemory
+        flags.keepJobsDays = keepJobsDays
         flags.shutdownGraceSeconds = shutdownGraceSeconds
         flags.logLevel = logLevel.flatMap { Logger.Level(rawValue: $0) }
         return flags
@@ -83,12 +131,16 @@ struct ServeCommand: AsyncParsableCommand {
                 models.folders, file: settings.models ?? []))
         configuration.host = settings.host ?? configuration.host
         configuration.port = settings.port ?? 8080
+        configuration.tlsCertificate = settings.tlsCertificate
+        configuration.tlsPrivateKey = settings.tlsPrivateKey
         configuration.digestCache = Installation.digestCache
         configuration.numberFormat = settings.numberFormat
         configuration.allowedHosts = settings.allowedHosts ?? []
         configuration.allowedOrigins = settings.allowedOrigins ?? []
         configuration.isInsecure = settings.isInsecure ?? false
         configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
+        configuration.budgets = settings.budgets
+        configuration.keepJobs = settings.keepJobsDays.map { .seconds($0 * 86_400) }
         configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
 
         try await Self.serve(configuration)

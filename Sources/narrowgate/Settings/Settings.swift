@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import Logging
 import Models
 import StrictJSON
@@ -9,6 +10,9 @@ import StrictJSON
 struct Settings: Sendable, Equatable {
     var host: String?
     var port: UInt16?
+    /// PEM files; both or neither.
+    var tlsCertificate: String?
+    var tlsPrivateKey: String?
     var database: String?
     /// Folders of checkpoints, in the order in which they are looked through.
     var models: [String]?
@@ -18,6 +22,12 @@ struct Settings: Sendable, Equatable {
     var allowedOrigins: [String]?
     var isInsecure: Bool?
     var queueLimit: Int?
+    /// MiB of clean runs, of pictures' codes, and of captions under way.
+    var cleanRunCache: Int?
+    var imageCodeCache: Int?
+    var captionMemory: Int?
+    /// How long jobs that have ended are kept; for ever if it is not set.
+    var keepJobsDays: Int?
     var shutdownGraceSeconds: Int?
     var logLevel: Logger.Level?
 
@@ -26,6 +36,11 @@ struct Settings: Sendable, Equatable {
         var settings = self
         settings.host = host ?? other.host
         settings.port = port ?? other.port
+        // As a pair: a certificate is never combined with the key of another place.
+        if tlsCertificate == nil, tlsPrivateKey == nil {
+            settings.tlsCertificate = other.tlsCertificate
+            settings.tlsPrivateKey = other.tlsPrivateKey
+        }
         settings.database = database ?? other.database
         settings.models = models ?? other.models
         settings.numberFormat = numberFormat ?? other.numberFormat
@@ -33,6 +48,10 @@ struct Settings: Sendable, Equatable {
         settings.allowedOrigins = allowedOrigins ?? other.allowedOrigins
         settings.isInsecure = isInsecure ?? other.isInsecure
         settings.queueLimit = queueLimit ?? other.queueLimit
+        settings.cleanRunCache = cleanRunCache ?? other.cleanRunCache
+        settings.imageCodeCache = imageCodeCache ?? other.imageCodeCache
+        settings.captionMemory = captionMemory ?? other.captionMemory
+        settings.keepJobsDays = keepJobsDays ?? other.keepJobsDays
         settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
         settings.logLevel = logLevel ?? other.logLevel
         return settings
@@ -40,7 +59,19 @@ struct Settings: Sendable, Equatable {
 
     static let portRange = 0...Int(UInt16.max)
     static let queueRange = 1...1_000_000
+    static let keepRange = 1...36_500
     static let graceRange = 0...3600
+    /// MiB, up to a TiB; 0 keeps nothing.
+    static let memoryRange = 0...1 << 20
+
+    /// The bytes that caches and captions may take.
+    var budgets: EngineBudgets {
+        var budgets = EngineBudgets()
+        if let cleanRunCache { budgets.cleanRuns = cleanRunCache << 20 }
+        if let imageCodeCache { budgets.imageCodes = imageCodeCache << 20 }
+        if let captionMemory { budgets.captions = captionMemory << 20 }
+        return budgets
+    }
 }
 
 extension Settings {
@@ -65,10 +96,16 @@ extension Settings {
         func list(_ name: String) -> [String]? { variable(name).map { $0.split(separator: ",").map(String.init) } }
         host = variable("HOST")
         port = try integer("PORT", in: Self.portRange).map(UInt16.init)
+        tlsCertificate = variable("TLS_CERTIFICATE")
+        tlsPrivateKey = variable("TLS_PRIVATE_KEY")
         database = variable("DATABASE")
         allowedHosts = list("ALLOWED_HOSTS")
         allowedOrigins = list("ALLOWED_ORIGINS")
         queueLimit = try integer("QUEUE_LIMIT", in: Self.queueRange)
+        cleanRunCache = try integer("CLEAN_RUN_CACHE_MIB", in: Self.memoryRange)
+        imageCodeCache = try integer("IMAGE_CODE_CACHE_MIB", in: Self.memoryRange)
+        captionMemory = try integer("CAPTION_MEMORY_MIB", in: Self.memoryRange)
+        keepJobsDays = try integer("KEEP_JOBS_DAYS", in: Self.keepRange)
         shutdownGraceSeconds = try integer("SHUTDOWN_GRACE_SECONDS", in: Self.graceRange)
         if let text = variable("INSECURE") {
             guard let value = ["1": true, "true": true, "0": false, "false": false][text] else {
@@ -113,12 +150,18 @@ extension Settings {
         }
         host = try members.optional("host")?.string()
         port = try members.optional("port")?.integer(in: Self.portRange).asPort
+        tlsCertificate = try members.optional("tls_certificate")?.string()
+        tlsPrivateKey = try members.optional("tls_private_key")?.string()
         database = try members.optional("database")?.string()
         models = try strings("models")
         allowedHosts = try strings("allowed_hosts")
         allowedOrigins = try strings("allowed_origins")
         isInsecure = try members.optional("insecure")?.bool()
         queueLimit = try members.optional("queue_limit")?.integer(in: Self.queueRange)
+        cleanRunCache = try members.optional("clean_run_cache_mib")?.integer(in: Self.memoryRange)
+        imageCodeCache = try members.optional("image_code_cache_mib")?.integer(in: Self.memoryRange)
+        captionMemory = try members.optional("caption_memory_mib")?.integer(in: Self.memoryRange)
+        keepJobsDays = try members.optional("keep_jobs_days")?.integer(in: Self.keepRange)
         shutdownGraceSeconds = try members.optional("shutdown_grace_seconds")?.integer(in: Self.graceRange)
         if let field = members.optional("number_format") {
             guard let format = NumberFormat(rawValue: try field.string()) else {

@@ -15,6 +15,11 @@ struct ServerRequest {
 
     /// - Parameter address: `http://127.0.0.1:8080`, as the server left it in the lock file.
     init(_ address: String) throws(CommandError) {
+        guard !address.hasPrefix("https:") else {
+            throw CommandError(
+                "the server at \(address) speaks TLS, which this command does not; ask it with curl instead (docs/api.md)"
+            )
+        }
         guard let url = URL(string: address), url.scheme == "http", let host = url.host(), let port = url.port else {
             throw CommandError("\(address) is no address of a server")
         }

@@ -19,8 +19,9 @@ final class Workplace: Sendable {
         let models = ModelLibrary(
             directories: directories, digestCache: Installation.digestCache, numberFormat: settings.numberFormat)
         let queue = try await JobQueue(store: store, limit: settings.queueLimit ?? 10_000)
-        let engine = EngineThread()
-        service = JobService(store: store, models: models, queue: queue, engine: engine)
+        let engine = EngineThread(decodingLimits: DecodingLimits(settings.budgets))
+        service = JobService(
+            store: store, models: models, queue: queue, engine: engine, caches: EngineCaches(settings.budgets))
         let work = Worker(queue: queue, engine: engine, runner: service.jobRunner)
         worker = Task { await work.run() }
     }

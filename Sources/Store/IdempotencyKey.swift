@@ -1,0 +1,40 @@
+import GRDB
+
+/// A client's name for a request that it may send again, and what the request was.
+package struct IdempotencyKey: Sendable, Equatable {
+    package let key: String
+    /// A digest of the request: under one key there is one.
+    package let request: String
+
+    package init(key: String, request: String) {
+        self.key = key
+        self.request = request
+    }
+
+    /// The job that the key has made; `nil` where it has made none.
+    ///
+    /// - throws: ``StoreError/idempotencyKeyReused(key:job:)`` where it was another request.
+    func job(_ database: Database) throws -> JobRecord? {
+        let row = try Row.fetchOne(
+            database, sql: "SELECT request, job FROM idempotency_keys WHERE key = ?", arguments: [key])
+        guard let row else { return nil }
+        let (known, job): (String, String) = (row["request"], row["job"])
+        guard known == request else { throw StoreError.idempotencyKeyReused(key: key, job: job) }
+        return try JobRecord.fetch(job, database)
+    }
+
+    func insert(job: String, at moment: Timestamp, _ database: Database) throws {
+        try database.execute(
+            sql: "INSERT INTO idempotency_keys (key, request, job, created_at) VALUES (?, ?, ?, ?)",
+            arguments: [key, request, job, moment.text])
+    }
+}
+
+extension Store {
+    /// The job that a request with this key has made; `nil` where there is none.
+    ///
+    /// - throws: ``StoreError/idempotencyKeyReused(key:job:)`` where the key was sent with another request.
+    package func job(madeBy key: IdempotencyKey) async throws -> JobRecord? {
+        try await read { try key.job($0) }
+    }
+}
