@@ -26,6 +26,8 @@ FORMATTED := Sources Tests Benchmarks Migrations Package.swift
 # Side by side, but not all at once: with all of them in one process Foundation's Process.run crashed, copying an entry of a
 # list of open descriptors that was past 1,350.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
+# Every thread that computes has an OpenMP team of its own; in a test process they are many, and would spin while they wait.
+test-suite: export OMP_WAIT_POLICY ?= passive
 N ?= 1000
 PAGES ?=
 SHAPE ?= 190m
