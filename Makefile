@@ -2,6 +2,8 @@
 #
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
 #   make test       set up, build, and run the test suite and every command of README.md and docs
+#   make test-schema  schemathesis against a live server: what it answers is what /openapi.json says (pip, .build/clients)
+#   make test-config  the files under Config, by the programs that read them
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make build      set up and build .build/release/narrowgate
 #   make setup      install the system packages that are missing
@@ -26,7 +28,7 @@ SHAPE ?= 190m
 PEERS := .build/peers
 CHECKPOINT := .build/checkpoints/$(SHAPE)
 
-.PHONY: demo test test-suite test-docs build setup lint format test-kill bench bench-peers clean
+.PHONY: demo test test-suite test-config test-schema test-docs build setup lint format test-kill bench bench-peers clean
 
 setup:
 	@Tools/setup/install.sh
@@ -40,7 +42,7 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-docs
+test: build lint test-suite test-config test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
@@ -49,6 +51,12 @@ test-suite: build
 test-docs: build
 	@echo "test: every command in README and docs"
 	@Tools/docs/check.sh $(PAGES)
+
+test-schema: build
+	@Tools/schema/check.sh
+
+test-config:
+	@Tools/config/check.sh
 
 lint:
 	@echo "lint: swift format, import rules, names in docs/architecture.md"

@@ -19,5 +19,6 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(number: 1, name: "0001_jobs_cells_images", sql: PackageResources._001_jobs_cells_images_sql),
         Migration(number: 2, name: "0002_states", sql: PackageResources._002_states_sql),
+        Migration(number: 4, name: "0004_keys", sql: PackageResources._004_keys_sql),
     ]
 }

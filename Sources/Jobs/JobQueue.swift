@@ -67,12 +67,13 @@ package actor JobQueue {
     ///   - request: JSON, as accepted, defaults filled in.
     ///   - total: how many cells it will have.
     ///   - states: digests of the states that the request names.
+    ///   - key: whose job it is, where there are keys.
     /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/unknownState(_:)`` for one that was deleted meanwhile.
-    package func submit(kind: String, model: String, request: String, total: Int, states: [String] = [])
-        async throws -> JobRecord
-    {
+    package func submit(
+        kind: String, model: String, request: String, total: Int, states: [String] = [], key: KeyRecord? = nil
+    ) async throws -> JobRecord {
         let submission = JobSubmission(
-            id: newIdentifier(), kind: kind, model: model, request: request, total: total, states: states)
+            id: newIdentifier(), kind: kind, model: model, request: request, total: total, states: states, key: key)
         let job = try await store.submit(submission, limit: limit)
         wakeWorkers()
         return job

@@ -67,14 +67,20 @@ package struct JobSubmission: Sendable {
     package let total: Int
     /// Digests of the states that the request names; they must be stored.
     package let states: [String]
+    /// Whose job it is, where there are keys.
+    package var key: KeyRecord?
 
-    package init(id: String, kind: String, model: String, request: String, total: Int, states: [String] = []) {
+    package init(
+        id: String, kind: String, model: String, request: String, total: Int, states: [String] = [],
+        key: KeyRecord? = nil
+    ) {
         self.id = id
         self.kind = kind
         self.model = model
         self.request = request
         self.total = total
         self.states = states
+        self.key = key
     }
 }
 
@@ -83,6 +89,8 @@ package struct JobQuery: Sendable {
     package var status: JobStatus?
     package var kind: String?
     package var model: String?
+    /// Only this key's jobs.
+    package var key: String?
     /// Only jobs older than this id: the last one of the page before.
     package var after: String?
     package var limit: Int

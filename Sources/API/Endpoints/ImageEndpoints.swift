@@ -11,7 +11,7 @@ struct ImageEndpoints: Sendable {
     /// `POST /v1/images`: the file as the content, or as the part `image` of a form.
     @Sendable func upload(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        let image = try await jobs.storePicture(try Self.file(in: call.request))
+        let image = try await jobs.storePicture(try Self.file(in: call.request), key: call.key)
         return Response(
             .created, json: image.json, headerFields: [.location: "/v1/images/\(image.digest)"])
     }
@@ -43,7 +43,7 @@ struct ImageEndpoints: Sendable {
         let members = try call.request.target.members(integers: ["limit"])
         let paging = try Paging(members)
         try members.finish()
-        let page = try await jobs.store.images(after: paging.after, limit: paging.limit)
+        let page = try await jobs.store.images(after: paging.after, limit: paging.limit, key: call.key?.scope)
         let last = page.elements.last?.digest
         return Response(
             json: ListAnswer.json(page.elements.map(\.json), hasMore: page.hasMore, lastID: last),

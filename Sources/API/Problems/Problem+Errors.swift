@@ -84,6 +84,9 @@ extension Problem {
         case .unknownJob: self.init(.unknownJob, "\(error)")
         case .unknownImage: self.init(.unknownImage, "\(error)")
         case .unknownState: self.init(.unknownState, "\(error)")
+        case .unknownKey: self.init(.unknownKey, "\(error)")
+        case .quota(.bytes, _): self.init(.storageFull, "\(error)")
+        case .quota: self.init(.quotaExceeded, "\(error)")
         case .stateInUse: self.init(.stateInUse, "\(error)")
         case .conflict:
             self.init(.jobEnded, "\(error)")

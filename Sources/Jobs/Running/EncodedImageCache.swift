@@ -14,12 +14,19 @@ package final class EncodedImageCache: Sendable {
     private struct State {
         var images: [Key: (image: EncodedImage, use: Int)] = [:]
         var uses = 0
+        var hits = 0
+        var misses = 0
     }
 
     private let capacity: Int
     private let state = Mutex(State())
 
     package init(capacity: Int = 512) { self.capacity = capacity }
+
+    /// How often a picture was found and not found, and how many are kept.
+    package var account: (hits: Int, misses: Int, count: Int) {
+        state.withLock { ($0.hits, $0.misses, $0.images.count) }
+    }
 
     /// The picture as `model` sees it: from the cache, or encoded by `encode` and kept.
     func image(
@@ -29,6 +36,7 @@ package final class EncodedImageCache: Sendable {
         let found = state.withLock { state -> EncodedImage? in
             guard let entry = state.images[key] else { return nil }
             state.uses += 1
+            state.hits += 1
             state.images[key] = (entry.image, state.uses)
             return entry.image
         }
@@ -36,6 +44,7 @@ package final class EncodedImageCache: Sendable {
         let image = try encode()
         state.withLock { state in
             state.uses += 1
+            state.misses += 1
             state.images[key] = (image, state.uses)
             if state.images.count > capacity, let oldest = state.images.min(by: { $0.value.use < $1.value.use }) {
                 state.images[oldest.key] = nil

@@ -4,6 +4,8 @@ package import Interventions
 package struct EngineCaches: Sendable {
     package let images: EncodedImageCache
     package let cleanRuns: CleanRunCache
+    /// What was computed, beside what is kept of it.
+    package let work = WorkMeter()
 
     package init(images: EncodedImageCache = EncodedImageCache(), cleanRuns: CleanRunCache = CleanRunCache()) {
         self.images = images

@@ -82,6 +82,8 @@ struct CaptionRun {
             generation: specification.generation,
             measuring: try group.plan.measurements(at: .caption, in: context), onToken: onToken)
         guard let generation = outcome.generation else { throw CellFailure("no caption was generated") }
+        group.caches.work.count(
+            .caption, prompt: prompt.layout.tokens, generated: generation.tokens.count)
         var receipt: Receipt?
         if specification.receipt != .none, specification.interventions != nil {
             receipt = outcome.receipt

@@ -38,6 +38,12 @@ package struct GroupRun: Sendable {
     /// - Parameter boundary: called at every layer boundary; what it throws ends the run.
     /// - Returns: a cell a place, in the order of their ordinals.
     package func cells(boundary: @escaping () throws -> Void) throws -> [CellRecord] {
+        let cells = try computedCells(boundary: boundary)
+        caches.work.count(cells)
+        return cells
+    }
+
+    private func computedCells(boundary: @escaping () throws -> Void) throws -> [CellRecord] {
         let run = ModelRun(plan.model, boundary: boundary)
         do {
             switch plan.specification {

@@ -20,6 +20,7 @@ struct Settings: Sendable, Equatable {
     var queueLimit: Int?
     var shutdownGraceSeconds: Int?
     var logLevel: Logger.Level?
+    var logFormat: LogFormat?
 
     /// These settings, and those of `other` where these say nothing.
     func or(_ other: Settings) -> Settings {
@@ -35,6 +36,7 @@ struct Settings: Sendable, Equatable {
         settings.queueLimit = queueLimit ?? other.queueLimit
         settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
         settings.logLevel = logLevel ?? other.logLevel
+        settings.logFormat = logFormat ?? other.logFormat
         return settings
     }
 
@@ -82,6 +84,12 @@ extension Settings {
             }
             numberFormat = format
         }
+        if let text = variable("LOG_FORMAT") {
+            guard let format = LogFormat(rawValue: text) else {
+                throw CommandError("NARROWGATE_LOG_FORMAT is \"\(text)\"; formats are \(LogFormat.names)")
+            }
+            logFormat = format
+        }
         if let text = variable("LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: text) else {
                 throw CommandError("NARROWGATE_LOG_LEVEL is \"\(text)\"; levels are \(Logger.Level.names)")
@@ -125,6 +133,12 @@ extension Settings {
                 throw field.invalid("formats are \(NumberFormat.names)")
             }
             numberFormat = format
+        }
+        if let field = members.optional("log_format") {
+            guard let format = LogFormat(rawValue: try field.string()) else {
+                throw field.invalid("formats are \(LogFormat.names)")
+            }
+            logFormat = format
         }
         if let field = members.optional("log_level") {
             guard let level = Logger.Level(rawValue: try field.string()) else {
