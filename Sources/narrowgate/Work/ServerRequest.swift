@@ -39,7 +39,7 @@ struct ServerRequest {
         if let key = KeyText(key) { lines.append("Authorization: Bearer \(key.text)") }
         var rest = (Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + content)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = rest.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { throw silence() }
             rest = rest.dropFirst(count)
         }
