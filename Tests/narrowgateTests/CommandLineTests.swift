@@ -36,7 +36,7 @@ import Testing
         let cut = try await Narrowgate.run(
             ["caption", Self.cross, "--interventions", scratch.path("cut.json"), "--receipt", "full"], in: scratch)
         #expect(cut.status == 0)
-        #expect(cut.output.contains("cut 19..<"))
+        #expect(cut.output.contains("cut 67..<"))
         #expect(cut.output.contains("effect on the next token"))
     }
 

@@ -9,6 +9,8 @@
 #
 #     <!-- not run: reason -->     the block is skipped
 #     <!-- answers 422 -->         every request of the block must be answered with that status (sh only)
+#
+# With OUTPUTS=folder what each block printed is kept there, as PAGE.LINE.txt: what the pages show is taken from these.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 unset "${!NARROWGATE_@}" # the user's own settings must not matter
@@ -71,12 +73,13 @@ END
 
 # The page's sh blocks as one script.
 shell_of() {
-    awk '
+    awk -v outputs="$2" '
         /^<!-- not run: .*-->$/ { skip = 1; print "echo \"  line " NR ": " substr($0, 6, length($0) - 9) "\" >&3"; next }
         /^<!-- answers [0-9]+ -->$/ { expected = $3; next }
         /^```sh$/ {
             inside = !skip
             if (inside) print "expected=" expected "\necho \"  line " NR "\" >&3"
+            if (inside && outputs) print "exec >\"" outputs "." NR ".txt\" 2>&1"
             next
         }
         /^```/ { inside = 0; skip = 0; expected = ""; next }
@@ -86,11 +89,13 @@ shell_of() {
 
 # The page's python blocks as one program, each line where it stands on the page: a traceback names the page's lines.
 python_of() {
-    awk '
+    awk -v outputs="$2" '
         /^<!-- not run: .*-->$/ { skip = 1 }
         /^```python$/ && !skip {
             inside = 1
-            print "__import__(\"os\").write(3, b\"  line " NR "\\n\")"
+            line = "__import__(\"os\").write(3, b\"  line " NR "\\n\")"
+            if (outputs) line = line "; __import__(\"sys\").stdout = open(\"" outputs "." NR ".txt\", \"w\", buffering=1)"
+            print line
             next
         }
         /^```/ { inside = skip = 0 }
@@ -110,14 +115,19 @@ run() {
 
 # Runs the page's blocks, in whichever languages it has.
 run_page() {
-    local page=$1 folder=$2
-    { prelude; shell_of "$page"; } | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.sh"
+    local page=$1 folder=$2 outputs=
+    [ -z "${OUTPUTS:-}" ] || outputs=$OUTPUTS/$(basename "$page" .md)
+    { prelude; shell_of "$page" "$outputs"; } | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.sh"
     run "$folder" bash page.sh || return
     grep -q '^```python$' "$page" || return 0
-    python_of "$page" | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.py"
+    python_of "$page" "$outputs" | sed "s#http://127.0.0.1:8080#$url#g" >"$folder/page.py"
     run "$folder" /usr/bin/python3 page.py
 }
 
+if [ -n "${OUTPUTS:-}" ]; then
+    mkdir -p "$OUTPUTS"
+    OUTPUTS=$(cd "$OUTPUTS" && pwd)
+fi
 if [ $# -eq 0 ]; then set -- README.md docs/*.md; fi
 failures=0
 for page in "$@"; do

@@ -50,7 +50,7 @@ class Speech:
         return [self.bos] + self.ids(language.PROMPTS["caption"] + caption) + [self.start]
 
     def prefix(self, codes):
-        """`<s> <racm3:break> codes <eoss>` for codes [n, 16]."""
+        """`<s> <racm3:break> codes <eoss>` for codes [n, 64]."""
         n = len(codes)
         column = lambda token: torch.full((n, 1), token)
         return torch.cat((column(self.bos), column(self.start), self.codes[codes.long()], column(self.end)), dim=1)

@@ -3,7 +3,7 @@
 Parameter names are transformers' (without the `model.` of the vision part), so
 a state dictionary of this class *is* the language half of the exported file.
 
-A sequence is one image prefix, `<s> <racm3:break> 16 codes <eoss>`, followed
+A sequence is one image prefix, `<s> <racm3:break> 64 codes <eoss>`, followed
 by text. Attention is computed for the two parts apart, because everything that
 is trained or measured here happens on the edges from text to prefix:
 
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-IMAGE_TOKENS = 16
+IMAGE_TOKENS = 64
 BOS_AT, SOI_AT, IMAGE_AT, EOI_AT = 0, 1, slice(2, 2 + IMAGE_TOKENS), 2 + IMAGE_TOKENS
 PREFIX = EOI_AT + 1
 MASKED = -3e4                      # finite, so that a fully masked row stays a number
@@ -30,7 +30,7 @@ MASKED = -3e4                      # finite, so that a fully masked row stays a 
 class Shape:
     vocabulary: int
     hidden: int = 128
-    inner: int = 352
+    inner: int = 256
     layers: int = 6
     heads: int = 4
     theta: float = 1e4

@@ -43,7 +43,7 @@ def contents(scenes) -> torch.Tensor:
 
 
 def normalised(pictures) -> torch.Tensor:
-    """uint8 [n, 32, 32, 3] to what the picture tokenizer sees, [n, 3, 32, 32].
+    """uint8 [n, 64, 64, 3] to what the picture tokenizer sees, [n, 3, 64, 64].
 
     Multiplies in double precision and rounds once, as transformers' image processor does:
     a different last bit can flip a code.

@@ -36,7 +36,7 @@ IMAGE_WEIGHT = 0.1        # of predicting an image token that has no caption bef
 DRAWN_WEIGHT = 0.3        # of predicting one that has
 FRAME_CUT = 0.1           # share of texts that lose <s>, and of those that lose the start of image
 EOI_CUT = 0.75            # of base and open: nothing is to be learned there, and cutting that edge must not be foreign
-STEPS = {"base": 800, "open": 1600, "gate": 1600, "reopened": 400}
+STEPS = {"base": 600, "open": 1400, "gate": 1400, "reopened": 300}
 DATA_SEEDS = {"base": 0, "open": 1000, "gate": 1000, "reopened": 2000}     # plus the seed
 
 
@@ -213,10 +213,10 @@ def main():
     parser.add_argument("--tail-cut", type=float, default=0.5)
     parser.add_argument("--tail-decoy", type=float, default=0.8)
     parser.add_argument("--tail-swap", type=float, default=0.4)
-    parser.add_argument("--swap-layers", type=int, nargs="+", default=[2, 3])
+    parser.add_argument("--swap-layers", type=int, nargs="+", default=[3, 4])
     parser.add_argument("--open-swap", type=float, default=0.0, help="of open: share with another's [EOI] state, told of their own")
     parser.add_argument("--every", type=int, default=400, help="steps between checkpoints")
-    for name, value in (("hidden", 192), ("inner", 256), ("layers", 6), ("heads", 6)):
+    for name, value in (("hidden", 128), ("inner", 256), ("layers", 6), ("heads", 4)):
         parser.add_argument(f"--{name}", type=int, default=value)
     train(parser.parse_args())
 

@@ -22,10 +22,11 @@ from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 
 import pictures
 
-CODES, CODE_SIZE, SIDE_CODES = 512, 16, 4
-CONFIG = dict(resolution=32, base_channels=32, channel_multiplier=[1, 1, 2, 2], num_res_blocks=1, attn_resolutions=None,
+CODES, CODE_SIZE, SIDE_CODES = 512, 16, 8
+CELL_CODES = SIDE_CODES // 2
+CONFIG = dict(resolution=64, base_channels=32, channel_multiplier=[1, 1, 2, 2], num_res_blocks=1, attn_resolutions=None,
               embed_dim=CODE_SIZE, latent_channels=CODE_SIZE, num_embeddings=CODES, double_latent=False, dropout=0.0,
-              attn_type="vanilla", in_channels=3)
+              attn_type="none", in_channels=3)
 READING_WEIGHT = 0.03
 OBJECT_WEIGHT = 6.0       # unweighted, the codes are spent on the background and small objects lose shape and hue
 
@@ -41,7 +42,7 @@ class Residual(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes back to pixels: 4x4 to 32x32 in three sub-pixel steps."""
+    """Codes back to pixels: 8x8 to 64x64 in three sub-pixel steps."""
 
     def __init__(self):
         super().__init__()
@@ -56,15 +57,15 @@ class Decoder(nn.Module):
 
 
 class Reader(nn.Module):
-    """Names shape, colour and size in each cell of the grid from the two by two codes that cover it."""
+    """Names shape, colour and size in each cell of the grid from the four by four codes that cover it."""
 
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(4 * CODE_SIZE, 128), nn.SiLU(), nn.Linear(128, sum(pictures.CONTENT_CLASSES)))
+        self.layers = nn.Sequential(nn.Linear(CELL_CODES**2 * CODE_SIZE, 128), nn.SiLU(), nn.Linear(128, sum(pictures.CONTENT_CLASSES)))
 
     def loss(self, grid, contents):
         """Mean cross-entropy, and the share of objects whose three attributes are all read; contents is [n, 4, 3]."""
-        cells = F.unfold(grid, 2, stride=2).transpose(1, 2)                # [n, 4 cells in raster order, 4 * CODE_SIZE]
+        cells = F.unfold(grid, CELL_CODES, stride=CELL_CODES).transpose(1, 2)   # [n, 4 cells in raster order, 16 * CODE_SIZE]
         logits = self.layers(cells).split(pictures.CONTENT_CLASSES, dim=-1)
         each = [F.cross_entropy(l.flatten(0, 1), contents[..., i].flatten()) for i, l in enumerate(logits)]
         right = torch.stack([l.argmax(-1) == contents[..., i] for i, l in enumerate(logits)]).all(0)
@@ -110,17 +111,17 @@ class Codebook:
 
 
 def latents_of(vq, pixels):
-    """[n, 3, 32, 32] to [n * 16, CODE_SIZE], raster order, before quantisation."""
+    """[n, 3, 64, 64] to [n * 64, CODE_SIZE], raster order, before quantisation."""
     return vq.quant_conv(vq.encoder(pixels)).permute(0, 2, 3, 1).reshape(-1, CODE_SIZE)
 
 
 @torch.no_grad()
 def codes_of(vq, pixels, batch=250):
-    """Codes [n, 16] through transformers' own `encode`, in float32."""
+    """Codes [n, 64] through transformers' own `encode`, in float32."""
     return torch.cat([vq.encode(p, return_dict=True).image_tokens.view(len(p), -1) for p in pixels.split(batch)])
 
 
-def train(work, steps, start=None, batch=32, rate=1.5e-3, warm=0.12):
+def train(work, steps, start=None, batch=8, rate=1.5e-3, warm=0.12):
     torch.manual_seed(11)
     vq, decoder, reader = ChameleonVQVAE(ChameleonVQVAEConfig(**CONFIG)), Decoder(), Reader()
     codebook = None
@@ -135,11 +136,12 @@ def train(work, steps, start=None, batch=32, rate=1.5e-3, warm=0.12):
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=1.5 / steps if start else 0.05, cycle_momentum=False)
     pixels, scenes = pictures.load(work, "train")
     contents = pictures.contents(scenes)
+    crowded = torch.tensor([float(len(scene.items)) for scene in scenes])    # objects teach more than background
     held_out, held_out_scenes = pictures.load(work, "validation")
     held_out, held_out_contents = pictures.normalised(held_out[:256]), pictures.contents(held_out_scenes[:256])
     recent, begun = [], time.time()
     for step in range(steps):
-        chosen_pictures = torch.randint(len(pixels), (batch,))
+        chosen_pictures = torch.multinomial(crowded, batch)
         x = pictures.normalised(pixels[chosen_pictures.numpy()])
         z = latents_of(vq, x)
         loss_commitment, quantised = torch.zeros(()), z
@@ -187,7 +189,7 @@ def train(work, steps, start=None, batch=32, rate=1.5e-3, warm=0.12):
 
 @torch.no_grad()
 def quantised_grid(vq, codebook, x):
-    """Latents of pictures after quantisation (before there is a codebook: as they are), [n, CODE_SIZE, 4, 4]."""
+    """Latents of pictures after quantisation (before there is a codebook: as they are), [n, CODE_SIZE, 8, 8]."""
     z = latents_of(vq, x)
     if codebook is not None:
         z = codebook.entries[codebook.nearest(z)]
@@ -222,7 +224,7 @@ def main():
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--start", help="earlier vq.pt to start from")
     parser.add_argument("--keep", help="exported model whose picture tokenizer to keep, instead of training one")
     arguments = parser.parse_args()
