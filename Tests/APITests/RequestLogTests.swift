@@ -6,12 +6,22 @@ import StrictJSON
 import Synchronization
 import Testing
 
+/// A trace that somebody else began.
+private enum Trace {
+    static let known = "4bf92f3577b34da6a3ce929d0e0e4736"
+    // Tokens, spelled here, so that the initializers cannot fail.
+    static let parentField = HTTPField.Name("traceparent")!
+    static let requestField = HTTPField.Name("x-request-id")!
+}
+
 @Suite("Request ids, logs and the dashboard") struct RequestLogTests {
     /// A log that is kept.
     private final class Lines: Sendable {
-        private let lines = Mutex([Logger.Metadata]())
+        private let records: Mutex<[Logger.Metadata]> = Mutex([])
 
-        var all: [Logger.Metadata] { lines.withLock { $0 } }
+        var all: [Logger.Metadata] { records.withLock { $0 } }
+
+        func add(_ metadata: Logger.Metadata) { records.withLock { $0.append(metadata) } }
 
         func logger(_ level: Logger.Level = .info) -> Logger {
             Logger(label: "test") { _ in Handler(lines: self, logLevel: level) }
@@ -28,49 +38,45 @@ import Testing
                 set { metadata[key] = newValue }
             }
 
-            func log(event: LogEvent) { lines.lines.withLock { $0.append(event.metadata ?? [:]) } }
+            func log(event: LogEvent) { lines.add(event.metadata ?? [:]) }
         }
     }
 
-    private static let traceparent = HTTPField.Name("traceparent")!
-    private static let requestID = HTTPField.Name("x-request-id")!
-    private static let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-
     @Test("a trace is gone on with, under a span of the server's own")
-    func trace() async throws {
+    func goesOn() async throws {
         let laboratory = try await Laboratory()
-        let given = "00-\(Self.trace)-00f067aa0ba902b7-01"
-        let answer = try await laboratory.get("/v1/models", [Self.traceparent: given])
-        let parts = (answer.fields[Self.traceparent] ?? "").split(separator: "-")
-        #expect(parts.count == 4 && parts[1] == Self.trace && parts[2] != "00f067aa0ba902b7" && parts[3] == "01")
-        #expect(answer.fields[Self.requestID] == Self.trace)
+        let given = "00-\(Trace.known)-00f067aa0ba902b7-01"
+        let answer = try await laboratory.get("/v1/models", [Trace.parentField: given])
+        let parts = (answer.fields[Trace.parentField] ?? "").split(separator: "-")
+        #expect(parts.count == 4 && parts[1] == Trace.known && parts[2] != "00f067aa0ba902b7" && parts[3] == "01")
+        #expect(answer.fields[Trace.requestField] == Trace.known)
     }
 
     @Test(
         "what is no trace begins a new one",
         arguments: [
-            "", "00", "00-\(trace)-00f067aa0ba902b7", "00-\(trace)-0000000000000000-01",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff-\(trace)-00f067aa0ba902b7-01",
-            "00-\(trace.uppercased())-00f067aa0ba902b7-01", "00-\(trace)-00f067aa0ba902b7-01-x", "é",
+            "", "00", "00-\(Trace.known)-00f067aa0ba902b7", "00-\(Trace.known)-0000000000000000-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff-\(Trace.known)-00f067aa0ba902b7-01",
+            "00-\(Trace.known.uppercased())-00f067aa0ba902b7-01", "00-\(Trace.known)-00f067aa0ba902b7-01-x", "é",
         ])
-    func noTrace(_ text: String) async throws {
+    func begins(_ text: String) async throws {
         let laboratory = try await Laboratory()
-        let fields: HTTPFields = text.isEmpty ? [:] : [Self.traceparent: text]
+        let fields: HTTPFields = text.isEmpty ? [:] : [Trace.parentField: text]
         let answer = try await laboratory.get("/v1/nothing", fields)
-        let id = answer.fields[Self.requestID] ?? ""
-        #expect(id.count == 32 && id != Self.trace)
-        #expect(answer.fields[Self.traceparent]?.hasPrefix("00-\(id)-") == true)
+        let id = answer.fields[Trace.requestField] ?? ""
+        #expect(id.count == 32 && id != Trace.known)
+        #expect(answer.fields[Trace.parentField]?.hasPrefix("00-\(id)-") == true)
     }
 
     @Test("every request is one line, when its answer is complete")
     func lines() async throws {
         let lines = Lines()
         let laboratory = try await Laboratory(logger: lines.logger())
-        _ = try await laboratory.get("/v1/images/none?x=1", [Self.traceparent: "00-\(Self.trace)-00f067aa0ba902b7-01"])
+        _ = try await laboratory.get("/v1/images/none?x=1", [Trace.parentField: "00-\(Trace.known)-00f067aa0ba902b7-01"])
         _ = try await laboratory.get("/v1/results?format=ndjson")
         #expect(lines.all.count == 2)
         let first = try #require(lines.all.first)
-        #expect(first["request"] == "\(Self.trace)")
+        #expect(first["request"] == "\(Trace.known)")
         #expect(first["parent"] == "00f067aa0ba902b7")
         #expect(first["route"] == "/v1/images/{id}")
         #expect(first["path"] == "/v1/images/none")

@@ -60,7 +60,7 @@ import Testing
         #expect(page.value("narrowgate_cache_requests_total", ["cache": "clean_runs", "outcome": "miss"]) == 1)
         #expect(page.value("narrowgate_cache_requests_total", ["cache": "images", "outcome": "miss"]) == 1)
         #expect(page.value("narrowgate_sqlite_transaction_duration_seconds_count", ["access": "write"]) ?? 0 > 0)
-        #expect(page.value("process_resident_memory_bytes") ?? 0 > 1 << 20)
+        #expect(page.value("process_resident_memory_bytes") ?? 0 > 1_000_000)
         #expect(page.value("process_open_fds") ?? 0 > 0)
         #expect(try MetricsPage(try await laboratory.get("/metrics").text).value(requests, ["route": "/metrics"]) == 1)
     }
