@@ -72,7 +72,8 @@ private enum Trace {
     func lines() async throws {
         let lines = Lines()
         let laboratory = try await Laboratory(logger: lines.logger())
-        _ = try await laboratory.get("/v1/images/none?x=1", [Trace.parentField: "00-\(Trace.known)-00f067aa0ba902b7-01"])
+        _ = try await laboratory.get(
+            "/v1/images/none?x=1", [Trace.parentField: "00-\(Trace.known)-00f067aa0ba902b7-01"])
         _ = try await laboratory.get("/v1/results?format=ndjson")
         #expect(lines.all.count == 2)
         let first = try #require(lines.all.first)
