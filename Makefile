@@ -10,8 +10,11 @@
 #   make lint       formatting and import rules
 #   make format     rewrite the sources as `make lint` wants them
 #   make test-kill  kill and restart a server N times while jobs run (N=1000)
-#   make bench      speed of kernels, prefill, decode and picture encoding, on a checkpoint made on the spot (SHAPE=190m)
-#   make bench-peers  the same beside PyTorch: installs torch and transformers into .build/peers
+#   make bench      speed of kernels, model and server on a checkpoint made on the spot (SHAPE=gate, 190m or 1b), in minutes
+#   make bench-peers  the same beside PyTorch and nnsight, installed into .build/peers (or PEERS_PYTHON=… that has them)
+#   make bench-7b   both on Chameleon-7B's shape, one after the other: 14 GB of disk, 24 GB of memory, nothing else running
+#   make bench-scaling  sweeps against layers and variants
+#   make bench-report  what these measured, into docs/performance.md
 #   make clean      remove build products
 
 SHELL := /bin/bash
@@ -26,9 +29,14 @@ N ?= 1000
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
-CHECKPOINT := .build/checkpoints/$(SHAPE)
+PEERS_PYTHON ?= $(PEERS)/bin/python
+CHECKPOINTS ?= .build/checkpoints
+CHECKPOINT = $(if $(filter gate,$(SHAPE)),Models/gate,$(CHECKPOINTS)/$(SHAPE))
+BENCH := Benchmarks/suite
+# More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
+OPTIONS ?=
 
-.PHONY: demo test test-suite test-config test-schema test-docs build setup lint format test-kill bench bench-peers clean
+.PHONY: demo test test-suite test-config test-schema test-docs build setup lint format test-kill bench bench-peers clean bench-7b bench-scaling bench-report \ bench-products bench-python
 
 setup:
 	@Tools/setup/install.sh
@@ -70,21 +78,39 @@ format:
 test-kill: build
 	@KILL_CYCLES=$(N) swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest --filter KilledServerTests
 
-$(CHECKPOINT)/config.json:
-	@Benchmarks/make_checkpoint.py $(SHAPE) $(CHECKPOINT)
+$(CHECKPOINTS)/%/config.json:
+	@Benchmarks/make_checkpoint.py $* $(@D)
 
-bench: setup $(CHECKPOINT)/config.json
+bench-products: setup
 	@swift build $(SWIFT_FLAGS) --product benchmarks
-	@.build/release/benchmarks kernels
-	@.build/release/benchmarks measure $(CHECKPOINT)
 	@swift build $(SWIFT_FLAGS) --product narrowgate
-	@Benchmarks/sweeps.py .build/release/narrowgate $(CHECKPOINT)
 
-bench-peers: setup $(CHECKPOINT)/config.json
-	@swift build $(SWIFT_FLAGS) --product benchmarks
-	@[ -x $(PEERS)/bin/python ] || python3 -m venv $(PEERS)
-	@$(PEERS)/bin/python -c 'import torch, transformers' 2>/dev/null || $(PEERS)/bin/pip install --quiet -r Benchmarks/requirements.txt
-	@$(PEERS)/bin/python Benchmarks/peers.py $(CHECKPOINT)
+# An environment that is given is used as it is; ours is made, and brought to the pinned versions.
+bench-python:
+	@if [ "$(PEERS_PYTHON)" = "$(PEERS)/bin/python" ]; then \
+	    [ -x $(PEERS)/bin/python ] || python3 -m venv $(PEERS); \
+	    $(PEERS)/bin/pip install --quiet --disable-pip-version-check -r Benchmarks/requirements.txt; \
+	fi
+	@$(PEERS_PYTHON) -c 'import torch, transformers, nnsight, PIL'
+
+bench: bench-products $(CHECKPOINT)/config.json
+	@.build/release/benchmarks kernels
+	@$(BENCH)/run.py $(SHAPE) $(CHECKPOINT) $(OPTIONS)
+
+bench-peers: bench-products bench-python $(CHECKPOINT)/config.json
+	@$(PEERS_PYTHON) $(BENCH)/run.py $(SHAPE) $(CHECKPOINT) --peers $(OPTIONS)
+
+# A side's turns end after a minute; PyTorch's patched passes take as long whichever layer is patched, so two are run.
+bench-7b: SHAPE := 7b
+bench-7b: bench-products bench-python $(CHECKPOINTS)/7b/config.json
+	@$(PEERS_PYTHON) $(BENCH)/run.py 7b $(CHECKPOINTS)/7b --peers --apart --turns 3 --seconds 60 --peer-layers 2 \
+	    --without sweep_without_reuse,same_picture,same_picture_other_prompts,pictures $(OPTIONS)
+
+bench-scaling: bench-products $(CHECKPOINTS)/190m/config.json
+	@$(BENCH)/scaling.py $(CHECKPOINTS)/190m
+
+bench-report:
+	@$(BENCH)/report.py
 
 clean:
 	@rm -rf .build .build-*

@@ -104,7 +104,7 @@ let package = Package(
 
         .executableTarget(
             name: "benchmarks", dependencies: ["Models", "Numerics", "COneDNN"], path: "Benchmarks",
-            exclude: ["peers.py", "make_checkpoint.py", "sweeps.py", "requirements.txt"], swiftSettings: strict),
+            exclude: ["suite", "make_checkpoint.py", "requirements.txt"], swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),

@@ -1,4 +1,3 @@
-import COneDNN
 import Foundation
 import Numerics
 
@@ -24,8 +23,8 @@ struct KernelTable {
 
     private func line(_ rows: Int, _ outputs: Int, _ inner: Int, _ weight: Matrix, _ rounded: BFloat16Matrix) {
         let states = Self.matrix(rows, inner)
-        let plain = LibraryProduct(rows: rows, outputs: outputs, inner: inner, packed: false)
-        let packed = LibraryProduct(rows: rows, outputs: outputs, inner: inner, packed: true)
+        let shape = LibraryProduct.Shape(rows: rows, outputs: outputs, inner: inner)
+        let (plain, packed) = (LibraryProduct(shape), LibraryProduct(shape, packed: true))
         var times = [Double](repeating: .infinity, count: 4)
         for _ in 0..<turns {
             let turn = [
@@ -65,70 +64,5 @@ struct KernelTable {
             return Float(state >> 40) / Float(1 << 23) - 1
         }
         return Matrix(rows: rows, columns: columns, elements: elements)
-    }
-}
-
-/// oneDNN's bfloat16 product as the library offers it, on operands of its own: with weights as checkpoints have them, or in
-/// the layout that the library likes best.
-private final class LibraryProduct {
-    private var primitive: dnnl_primitive_t?
-    private var stream: dnnl_stream_t?
-    private var engine: dnnl_engine_t?
-    private var arguments: [dnnl_exec_arg_t] = []
-    private var storage: [UnsafeMutableRawPointer] = []
-
-    init(rows: Int, outputs: Int, inner: Int, packed: Bool) {
-        dnnl_engine_create(&engine, dnnl_cpu, 0)
-        dnnl_stream_create(&stream, engine, dnnl_stream_default_flags.rawValue)
-        var states = description(rows, inner, dnnl_bf16, inner, 1)
-        var weight = description(inner, outputs, dnnl_bf16, 1, inner)
-        if packed {
-            var extents = [dnnl_dim_t(inner), dnnl_dim_t(outputs)]
-            dnnl_memory_desc_init_by_tag(&weight, 2, &extents, dnnl_bf16, dnnl_format_tag_any)
-        }
-        var result = description(rows, outputs, dnnl_f32, outputs, 1)
-        var operation = dnnl_matmul_desc_t()
-        dnnl_matmul_desc_init(&operation, &states, &weight, nil, &result)
-        var plan: dnnl_primitive_desc_t?
-        dnnl_primitive_desc_create(&plan, &operation, nil, engine, nil)
-        dnnl_primitive_create(&primitive, plan)
-        for (index, argument) in [
-            (dnnl_query_src_md, DNNL_ARG_SRC), (dnnl_query_weights_md, DNNL_ARG_WEIGHTS),
-            (dnnl_query_dst_md, DNNL_ARG_DST),
-        ].enumerated() {
-            let wanted = dnnl_primitive_desc_query_md(plan, argument.0, 0)
-            let bytes = dnnl_memory_desc_get_size(wanted)
-            let start = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes), alignment: 64)
-            // Small ordinary numbers: 0x3C is the upper byte of 2⁻⁷ and its neighbours.
-            start.initializeMemory(as: UInt8.self, repeating: index < 2 ? 0x3C : 0, count: bytes)
-            var memory: dnnl_memory_t?
-            dnnl_memory_create(&memory, wanted, engine, start)
-            storage.append(start)
-            arguments.append(dnnl_exec_arg_t(arg: argument.1, memory: memory))
-        }
-        dnnl_primitive_desc_destroy(plan)
-    }
-
-    deinit {
-        for argument in arguments { dnnl_memory_destroy(argument.memory) }
-        for start in storage { start.deallocate() }
-        dnnl_primitive_destroy(primitive)
-        dnnl_stream_destroy(stream)
-        dnnl_engine_destroy(engine)
-    }
-
-    func run() {
-        dnnl_primitive_execute(primitive, stream, Int32(arguments.count), arguments)
-        dnnl_stream_wait(stream)
-    }
-
-    private func description(
-        _ rows: Int, _ columns: Int, _ type: dnnl_data_type_t, _ rowStride: Int, _ columnStride: Int
-    ) -> dnnl_memory_desc_t {
-        var description = dnnl_memory_desc_t()
-        var extents = [dnnl_dim_t(rows), dnnl_dim_t(columns)]
-        var strides = [dnnl_dim_t(rowStride), dnnl_dim_t(columnStride)]
-        dnnl_memory_desc_init_by_strides(&description, 2, &extents, type, &strides)
-        return description
     }
 }

@@ -2,14 +2,30 @@ import Foundation
 import Models
 import Numerics
 
-// `benchmarks kernels` and `benchmarks measure FOLDER` print tables; `benchmarks worker FOLDER [FORMAT]` reads measurements from
-// standard input.
+// Measures this machine's kernels, and answers `Benchmarks/suite`, which makes tables of the whole.
 @main struct Benchmarks {
-    static func main() throws {
+    private static let usage = """
+        usage: benchmarks kernels                                     linear products beside their libraries, as a table
+               benchmarks bandwidth                                   how fast memory is read
+               benchmarks products HIDDEN INTERMEDIATE HEADS ROWS     a layer's products, here and in oneDNN
+               benchmarks worker FOLDER [FORMAT]                      measures what standard input says, a line each
+
+        """
+
+    static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
+        let numbers = arguments.dropFirst().compactMap(Int.init).filter { $0 > 0 }
         switch arguments.first {
-        case "kernels": KernelTable().print()
-        case "worker" where arguments.count > 1, "measure" where arguments.count > 1:
+        case "kernels":
+            KernelTable().print()
+        case "bandwidth":
+            ReadBandwidth().print()
+        case "products" where numbers.count == 4 && numbers[0] % numbers[2] == 0:
+            NumericKernels.prepare()
+            DecoderProducts(
+                hidden: numbers[0], intermediate: numbers[1], heads: numbers[2], rows: numbers[3]
+            ).print()
+        case "worker" where arguments.count > 1:
             // On a thread of its own, as the server's engine is: it then allocates from another arena than the main thread.
             let thread = Thread {
                 do { try work(arguments) } catch { say("error \(error)") }
@@ -19,8 +35,7 @@ import Numerics
             thread.start()
             while true { sleep(1000) }
         default:
-            FileHandle.standardError.write(
-                Data("usage: benchmarks kernels | measure FOLDER [FORMAT] | worker FOLDER [FORMAT]\n".utf8))
+            FileHandle.standardError.write(Data(usage.utf8))
             exit(2)
         }
     }
@@ -33,35 +48,9 @@ import Numerics
             directory: URL(filePath: arguments[1]), name: "benchmark", numberFormat: format)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         var worker = Worker(model)
-        guard arguments[0] == "worker" else { return try measure(&worker, model, loading: seconds) }
-        say("ready \(seconds) \(model.numberFormat.rawValue)")
+        say("ready \(seconds) \(model.numberFormat.rawValue) \(model.parameterCount)")
         while let line = readLine() {
             do { say("\(try worker.answer(line))") } catch { say("error \(error)") }
-        }
-    }
-
-    /// Medians of five turns each, after one that compiles kernels and touches pages.
-    private static func measure(_ worker: inout Worker, _ model: VisionLanguageModel, loading: Double) throws {
-        func median(_ line: String) throws -> Double {
-            _ = try worker.answer(line)
-            return try (0..<5).map { _ in try worker.answer(line) }.sorted()[2]
-        }
-        let tokens = 1050
-        say(
-            "\(model.parameterCount) parameters, \(model.numberFormat.rawValue), \(Kernels.threads) threads; medians of 5"
-        )
-        say(String(format: "load              %8.2f s", loading))
-        say(String(format: "encode a picture  %8.2f s", try median("encode")))
-        let prefill = try median("prefill \(tokens)")
-        say(
-            String(format: "prefill           %8.2f s   %8.0f tokens/s of \(tokens)", prefill, Double(tokens) / prefill)
-        )
-        for sequences in [1, 4, 8, 16] {
-            let step = try median("decode \(tokens) \(sequences) 10")
-            say(
-                String(
-                    format: "decode %2d together %7.1f ms  %8.0f tokens/s", sequences, step * 1e3,
-                    Double(sequences) / step))
         }
     }
 

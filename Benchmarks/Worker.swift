@@ -8,6 +8,7 @@ import Numerics
 ///     prefill N        N tokens from nothing, logits of the last
 ///     decode N S T     T steps of S sequences after N shared tokens; seconds of one step
 ///     encode           one picture to its codes
+///     cache N          no seconds: the bytes that the keys and values of N tokens take
 struct Worker {
     private let model: VisionLanguageModel
     private var prefix: (length: Int, cache: KVCache)?
@@ -20,6 +21,7 @@ struct Worker {
         switch (words.first, numbers.count) {
         case ("prefill", 1): return try seconds { _ = try prefill(numbers[0]) }
         case ("decode", 3): return try decode(after: numbers[0], sequences: numbers[1], steps: numbers[2])
+        case ("cache", 1): return Double(try prefill(numbers[0]).byteCount)
         case ("encode", 0):
             guard let encoder = model.vqEncoder else { throw Misunderstood(line: line) }
             let side = encoder.configuration.resolution
@@ -72,5 +74,5 @@ struct Worker {
 /// A line that is no measurement.
 struct Misunderstood: Error, CustomStringConvertible {
     let line: String
-    var description: String { "\"\(line)\" is none of: prefill N, decode N S T, encode" }
+    var description: String { "\"\(line)\" is none of: prefill N, decode N S T, encode, cache N" }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a Chameleon checkpoint of random bfloat16 weights, for measuring speed. Needs nothing but Python.
 
-  make_checkpoint.py SHAPE FOLDER        SHAPE: 190m, 1b, 7b (Chameleon-7B's own; 14 GB, in 8 shards)
+  make_checkpoint.py SHAPE FOLDER [LAYERS]   SHAPE: 190m, 1b, 7b (Chameleon-7B's own; 14 GB, in 8 shards)
 
 The tokenizer, vocabulary and settings are those of Models/gate, with as many image tokens as the shape has codes. A
 weight's sign and mantissa are random and its exponent is not, so that magnitudes lie within a factor of two: states
@@ -147,7 +147,7 @@ def write_settings(shape, folder):
         vocabulary_map=tokens, image_token_id=tokens["<image>"])
     config["vq_config"].update(
         base_channels=BASE, channel_multiplier=MULTIPLIERS, embed_dim=LATENT, latent_channels=LATENT,
-        num_embeddings=CODES, num_res_blocks=BLOCKS, resolution=RESOLUTION)
+        num_embeddings=CODES, num_res_blocks=BLOCKS, resolution=RESOLUTION, attn_type="vanilla")
     settings = json.loads((GATE / "tokenizer_config.json").read_text())
     settings["added_tokens_decoder"] = {
         str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added}
@@ -164,9 +164,11 @@ def write_settings(shape, folder):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in SHAPES:
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in SHAPES:
         sys.exit(__doc__)
-    shape, folder = SHAPES[sys.argv[1]], pathlib.Path(sys.argv[2])
+    shape, folder = dict(SHAPES[sys.argv[1]]), pathlib.Path(sys.argv[2])
+    if len(sys.argv) == 4:
+        shape["layers"] = int(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
     write_settings(shape, folder)
     tensors = list(decoder_tensors(shape)) + list(encoder_tensors())
