@@ -36,7 +36,8 @@ BENCH := Benchmarks/suite
 # More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
 OPTIONS ?=
 
-.PHONY: demo test test-suite test-config test-schema test-docs build setup lint format test-kill bench bench-peers clean bench-7b bench-scaling bench-report \ bench-products bench-python
+.PHONY: demo test test-suite test-config test-schema test-docs build setup lint format test-kill bench bench-peers clean bench-7b bench-scaling bench-report \
+    bench-products bench-python
 
 setup:
 	@Tools/setup/install.sh
