@@ -87,7 +87,7 @@ extension Store {
                 }
                 if let key {
                     isShared = try Self.release(digest, in: .states, of: key, database)
-                    if try !isShared, Self.unfinishedJobNaming(digest, of: nil, database) != nil { isShared = true }
+                    if !isShared, try Self.unfinishedJobNaming(digest, of: nil, database) != nil { isShared = true }
                     if isShared { return .commit }
                 }
                 try database.execute(sql: "DELETE FROM states WHERE digest = ?", arguments: [digest])

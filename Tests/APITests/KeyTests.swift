@@ -132,12 +132,14 @@ import Testing
     private struct Sharing {
         let locked: Locked
         let image: String
-        let (ann, bob): (HTTPFields, HTTPFields)
+        let ann: HTTPFields
+        let bob: HTTPFields
         var laboratory: Laboratory { locked.laboratory }
 
         init() async throws {
             locked = try await Locked()
-            (ann, bob) = (try await locked.key("ann"), try await locked.key("bob"))
+            ann = try await locked.key("ann")
+            bob = try await locked.key("bob")
             let file = try Laboratory.file("image_a.png")
             image = try Laboratory.digest(file)
             for key in [ann, bob] {

@@ -8,7 +8,8 @@ import StrictJSON
 /// Every operation, described. A test compares the list with the routes, the members with what the readers know, and sends
 /// the examples.
 enum Interface {
-    static let operations: [Operation] = pictures + submissions + [chat] + jobs + results + states + others
+    static let operations: [Operation] = Array(
+        [pictures, submissions, [chat], jobs, results, states, others].joined())
 
     /// Every schema that a `$ref` may name.
     static let schemas = SpecificationSchemas.all + ChatSchemas.all + AnswerSchemas.all

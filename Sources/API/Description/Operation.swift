@@ -39,7 +39,7 @@ struct Operation: Sendable {
     var contents: [Content] = []
     var answers: [Answer]
     /// What a refusal is.
-    var problems: [Content] = [problem]
+    var problems: [Content] = [Operation.problem]
 
     static let problem = Content(type: "application/problem+json", schema: .reference("Problem"))
 
