@@ -1,3 +1,6 @@
+import Schemas
+import StrictJSON
+
 extension Interface {
     /// Captions for clients of OpenAI's interface.
     static let chat = Operation(
