@@ -4,6 +4,8 @@
 #   make test       set up, build, and run the test suite and every command of README.md and docs
 #   make test-http  raw HTTP/2 frames, right, wrong and hostile, against a server of this build
 #   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
+#   make test-schema  schemathesis against a live server: what it answers is what /openapi.json says (pip, .build/clients)
+#   make test-config  the files under Config, by the programs that read them
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make test-clients  the suite of the unmodified openai package against the server; installs it into .build/clients
 #   make build      set up and build .build/release/narrowgate
@@ -41,8 +43,8 @@ BENCH := Benchmarks/suite
 # More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
 OPTIONS ?=
 
-.PHONY: demo test test-suite test-http test-proxies test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b bench-scaling bench-report \
-    bench-products bench-python clean
+.PHONY: demo test test-suite test-http test-proxies test-config test-schema test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b \
+    bench-scaling bench-report bench-products bench-python clean
 
 setup:
 	@Tools/setup/install.sh
@@ -56,7 +58,7 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-http test-clients test-docs
+test: build lint test-suite test-http test-clients test-config test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
@@ -85,6 +87,12 @@ test-clients: build
 	    { $(CLIENTS)/bin/pip install --quiet -r Tests/Clients/requirements.txt; \
 	      cp Tests/Clients/requirements.txt $(CLIENTS)/installed.txt; }
 	@$(CLIENTS)/bin/python Tests/Clients/openai_client.py
+
+test-schema: build
+	@Tools/schema/check.sh
+
+test-config:
+	@Tools/config/check.sh
 
 lint:
 	@echo "lint: swift format, import rules, names in docs/architecture.md"

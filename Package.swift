@@ -61,28 +61,39 @@ let package = Package(
         .target(name: "CPNG", path: "Sources/CPNG", linkerSettings: [.linkedLibrary("png16")]),
 
         floor("StrictJSON", []),
+        floor("Metrics", []),
+        floor("Schemas", ["StrictJSON"]),
         floor("Numerics", ["COpenBLAS", "COneDNN", "CKernels"]),
         floor("Checkpoints", ["StrictJSON", "CCrypto"]),
         floor("Tokenization", ["StrictJSON", "CPCRE2"]),
         floor("Imaging", ["StrictJSON", "CTurboJPEG", "CPNG"]),
         floor("Scenes", ["StrictJSON", "Numerics", "Imaging"]),
         floor("Models", ["StrictJSON", "Numerics", "Checkpoints", "Tokenization", "Imaging"]),
-        floor("Interventions", ["StrictJSON", "Models", "Numerics", "Checkpoints"]),
+        floor("Interventions", ["StrictJSON", "Schemas", "Models", "Numerics", "Checkpoints"]),
         .target(
             name: "Migrations", path: "Migrations",
             resources: [
                 .embedInCode("0001_jobs_cells_images.sql"), .embedInCode("0002_states.sql"),
-                .embedInCode("0003_idempotency_deletions.sql"),
+                .embedInCode("0003_idempotency_deletions.sql"), .embedInCode("0004_keys.sql"),
             ],
             swiftSettings: strict),
-        floor("Store", ["Migrations", "CCrypto", grdb, log]),
-        floor("Jobs", ["StrictJSON", "Interventions", "Models", "Numerics", "Store", "Checkpoints", "CLinux", log]),
+        floor("Store", ["Metrics", "Migrations", "CCrypto", grdb, log]),
+        floor(
+            "Jobs",
+            [
+                "StrictJSON", "Schemas", "Metrics", "Interventions", "Models", "Numerics", "Store", "Checkpoints",
+                "CLinux", log,
+            ]),
         floor("HTTPServer", ["CLinux", "CNGHTTP2", "CTLS", "CZlib", httpTypes, log]),
         .target(
             name: "ErrorPages", path: "Sources/ErrorPages", resources: [.embedInCode("Pages")], swiftSettings: strict),
         floor(
             "API",
-            ["StrictJSON", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "ErrorPages", httpTypes, log]),
+            [
+                "StrictJSON", "Schemas", "Metrics", "Jobs", "HTTPServer", "Models", "Interventions", "Store",
+                "ErrorPages",
+                httpTypes, log,
+            ]),
         .executableTarget(
             name: "narrowgate",
             dependencies: [
@@ -99,6 +110,7 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),
+        tests("Metrics", ["Metrics"]),
         tests("Numerics", ["Numerics", "CKernels"]),
         tests("Checkpoints", ["Checkpoints", "StrictJSON"]),
         tests("Tokenization", ["Tokenization", "StrictJSON"]),
@@ -109,7 +121,7 @@ let package = Package(
         tests("Store", ["Store", "Migrations", grdb]),
         tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
-        tests("API", ["API", "Jobs", "HTTPServer", "ErrorPages", "StrictJSON", httpTypes]),
+        tests("API", ["API", "Jobs", "HTTPServer", "Store", "ErrorPages", "StrictJSON", httpTypes, log]),
         tests("narrowgate", ["StrictJSON"]),
     ],
     swiftLanguageModes: [.v6]

@@ -20,5 +20,6 @@ package struct Migration: Sendable {
         Migration(number: 1, name: "0001_jobs_cells_images", sql: PackageResources._001_jobs_cells_images_sql),
         Migration(number: 2, name: "0002_states", sql: PackageResources._002_states_sql),
         Migration(number: 3, name: "0003_idempotency_deletions", sql: PackageResources._003_idempotency_deletions_sql),
+        Migration(number: 4, name: "0004_keys", sql: PackageResources._004_keys_sql),
     ]
 }

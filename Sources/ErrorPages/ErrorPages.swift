@@ -5,6 +5,7 @@ package enum ErrorPages {
     /// The page of that name (`unknown-role`), in Markdown, byte for byte as in the repository.
     package static func page(_ slug: String) -> [UInt8]? {
         switch slug {
+        case "admin-only": PackageResources.admin_only_md
         case "bad-chunk": PackageResources.bad_chunk_md
         case "bad-framing": PackageResources.bad_framing_md
         case "bad-header": PackageResources.bad_header_md
@@ -26,6 +27,7 @@ package enum ErrorPages {
         case "image-too-large": PackageResources.image_too_large_md
         case "internal-error": PackageResources.internal_error_md
         case "invalid-image-reference": PackageResources.invalid_image_reference_md
+        case "invalid-key": PackageResources.invalid_key_md
         case "invalid-prompt": PackageResources.invalid_prompt_md
         case "invalid-value": PackageResources.invalid_value_md
         case "job-ended": PackageResources.job_ended_md
@@ -38,6 +40,7 @@ package enum ErrorPages {
         case "malformed-state": PackageResources.malformed_state_md
         case "method-not-allowed": PackageResources.method_not_allowed_md
         case "missing-field": PackageResources.missing_field_md
+        case "missing-key": PackageResources.missing_key_md
         case "missing-source": PackageResources.missing_source_md
         case "model-unavailable": PackageResources.model_unavailable_md
         case "not-acceptable": PackageResources.not_acceptable_md
@@ -51,10 +54,13 @@ package enum ErrorPages {
         case "position-out-of-range": PackageResources.position_out_of_range_md
         case "prompt-too-long": PackageResources.prompt_too_long_md
         case "queue-full": PackageResources.queue_full_md
+        case "quota-exceeded": PackageResources.quota_exceeded_md
         case "range-not-satisfiable": PackageResources.range_not_satisfiable_md
+        case "rate-limited": PackageResources.rate_limited_md
         case "shutting-down": PackageResources.shutting_down_md
         case "state-in-use": PackageResources.state_in_use_md
         case "state-mismatch": PackageResources.state_mismatch_md
+        case "storage-full": PackageResources.storage_full_md
         case "store-failed": PackageResources.store_failed_md
         case "target-too-long": PackageResources.target_too_long_md
         case "too-many-cells": PackageResources.too_many_cells_md
@@ -62,6 +68,7 @@ package enum ErrorPages {
         case "unknown-field": PackageResources.unknown_field_md
         case "unknown-image": PackageResources.unknown_image_md
         case "unknown-job": PackageResources.unknown_job_md
+        case "unknown-key": PackageResources.unknown_key_md
         case "unknown-mode": PackageResources.unknown_mode_md
         case "unknown-model": PackageResources.unknown_model_md
         case "unknown-preset": PackageResources.unknown_preset_md

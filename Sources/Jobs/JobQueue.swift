@@ -68,15 +68,16 @@ package actor JobQueue {
     ///   - total: how many cells it will have.
     ///   - states: digests of the states that the request names.
     ///   - idempotencyKey: the client's name for the request; the job that it has made already is returned.
+    ///   - key: whose job it is, where there are keys.
     /// - throws: ``StoreError/queueFull(limit:)``; ``StoreError/unknownState(_:)`` for one that was deleted meanwhile;
-    ///   ``StoreError/idempotencyKeyReused(key:job:)``.
+    ///   ``StoreError/idempotencyKeyReused(key:job:)``; ``StoreError/quota(_:limit:)``.
     package func submit(
         kind: String, model: String, request: String, total: Int, states: [String] = [],
-        idempotencyKey: IdempotencyKey? = nil
+        idempotencyKey: IdempotencyKey? = nil, key: KeyRecord? = nil
     ) async throws -> JobRecord {
         let submission = JobSubmission(
             id: newIdentifier(), kind: kind, model: model, request: request, total: total, states: states,
-            idempotencyKey: idempotencyKey)
+            idempotencyKey: idempotencyKey, key: key)
         let job = try await store.submit(submission, limit: limit)
         wakeWorkers()
         return job

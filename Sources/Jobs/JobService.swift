@@ -15,7 +15,7 @@ package final class JobService: Sendable {
     package let queue: JobQueue
     package let engine: EngineThread
     private let runner: ExperimentRunner
-    let caches: EngineCaches
+    package let caches: EngineCaches
     private let speed: EngineSpeed
 
     package init(
@@ -39,8 +39,8 @@ package final class JobService: Sendable {
     /// Stores a picture under its digest, or finds it there.
     ///
     /// - throws: ``PictureError`` for a file that is neither PNG nor JPEG, does not decode, or is too large.
-    package func storePicture(_ file: [UInt8]) async throws -> ImageRecord {
-        try await store.insert(try NewImage(file))
+    package func storePicture(_ file: [UInt8], key: KeyRecord? = nil) async throws -> ImageRecord {
+        try await store.insert(try NewImage(file), key: key)
     }
 
     /// What planning does with pictures and states that come with a request.
@@ -53,20 +53,22 @@ package final class JobService: Sendable {
     /// - Parameters:
     ///   - files: pictures that came beside the request, which names them by digest.
     ///   - states: states that came beside it.
+    ///   - key: who asks, where there are keys; pictures and states that are not its own are unknown to it.
     /// - throws: what is wrong with which field: ``UnknownModel``, ``UnknownImage``, ``InterventionError``, …;
     ///   `PictureError` for one of `files`, ``RefusedImage`` for a picture inside the request.
     package func plan(
         _ specification: JobSpecification, pictures: PictureHold = .store, files: [[UInt8]] = [],
-        states: [NewState] = []
+        states: [NewState] = [], key: KeyRecord? = nil
     ) async throws -> JobPlan {
         let model = try await models.model(specification.model)
         var specification = specification
-        var contents = RequestContents(store)
+        var contents = RequestContents(store, key: key)
         for file in files { try contents.bring(picture: file) }
         for state in states { contents.bring(state) }
         try await specification.mapImages { try await contents.image($0, path: $1) }
         try await specification.mapStates { try await contents.state($0, path: $1) }
-        let plan = try JobPlan(specification, on: model, states: contents.descriptions)
+        var plan = try JobPlan(specification, on: model, states: contents.descriptions)
+        plan.key = key
         if case .store = pictures { try await contents.keep() }
         return plan
     }
@@ -78,7 +80,7 @@ package final class JobService: Sendable {
     package func submit(_ plan: JobPlan, idempotencyKey: IdempotencyKey? = nil) async throws -> JobRecord {
         try await queue.submit(
             kind: plan.specification.kind.rawValue, model: plan.model.name, request: plan.specification.json.text,
-            total: plan.cellCount, states: plan.states.keys.sorted(), idempotencyKey: idempotencyKey)
+            total: plan.cellCount, states: plan.states.keys.sorted(), idempotencyKey: idempotencyKey, key: plan.key)
     }
 
     /// Captions one picture now, ahead of queued jobs and together with other captions, and stores the answer as a one-cell
@@ -103,9 +105,11 @@ package final class JobService: Sendable {
             return try run.begin(ModelRun(plan.model, meter: speed) { try boundary.pass() }, onToken: onToken)
         }
         let cell = try group.captionCell(caption, result)
+        caches.work.count([cell])
         _ = try await store.insertFinished(
             JobSubmission(
-                id: id, kind: "caption", model: plan.model.name, request: plan.specification.json.text, total: 1),
+                id: id, kind: "caption", model: plan.model.name, request: plan.specification.json.text, total: 1,
+                key: plan.key),
             cell: cell)
         var answer = JSONObject([("id", .string(id)), ("object", "caption")])
         for (name, value) in result.members.members { answer[name] = value }

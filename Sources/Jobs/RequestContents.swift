@@ -7,12 +7,22 @@ import Store
 /// What came with a request is put into the store only when all of the request is right.
 struct RequestContents {
     private let store: Store
+    /// Who asks: what others hold is not there for it, and what it brings is its own.
+    private let key: KeyRecord?
     private var images: [String: NewImage] = [:]
     private var states: [String: NewState] = [:]
     /// What the states are that were asked for, by digest.
     private(set) var descriptions: [String: StateDescription] = [:]
 
-    init(_ store: Store) { self.store = store }
+    init(_ store: Store, key: KeyRecord? = nil) {
+        self.store = store
+        self.key = key
+    }
+
+    private func isVisible(_ belonging: Belonging) async throws -> Bool {
+        guard let scope = key?.scope else { return true }
+        return try await store.holds(scope, belonging)
+    }
 
     /// Takes in a picture that came beside the request, which names it by digest.
     ///
@@ -28,8 +38,10 @@ struct RequestContents {
     mutating func image(_ reference: String, path: String) async throws -> String {
         switch try ImageReference(reference, path: path) {
         case .digest(let digest):
-            if images[digest] == nil, try await store.image(digest) == nil {
-                throw UnknownImage(digest: digest, path: path)
+            if images[digest] == nil {
+                guard try await store.image(digest) != nil, try await isVisible(.image(digest)) else {
+                    throw UnknownImage(digest: digest, path: path)
+                }
             }
             return digest
         case .content(let content):
@@ -50,7 +62,7 @@ struct RequestContents {
         guard descriptions[digest] == nil else { return digest }
         if let state = states[digest] {
             descriptions[digest] = StateDescription(site: state.site, layers: state.layers, shape: state.shape)
-        } else if let record = try await store.state(digest) {
+        } else if let record = try await store.state(digest), try await isVisible(.state(digest)) {
             descriptions[digest] = StateDescription(record)
         } else {
             throw InterventionError.unknownState(digest, at: path)
@@ -60,8 +72,8 @@ struct RequestContents {
 
     /// Stores what came with the request.
     func keep() async throws {
-        for image in images.values { _ = try await store.insert(image) }
-        for state in states.values { _ = try await store.insert(state) }
+        for image in images.values { _ = try await store.insert(image, key: key) }
+        for state in states.values { _ = try await store.insert(state, key: key) }
     }
 }
 

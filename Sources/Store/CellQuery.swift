@@ -22,6 +22,8 @@ package struct CellQuery: Sendable {
     /// A digest: the cell's picture, or either one of a patch.
     package var image: String?
     package var status: CellRecord.Status?
+    /// Only cells of that key's jobs.
+    package var key: String?
     /// Recorded at this moment or later.
     package var since: Timestamp?
     /// Recorded before this moment.
@@ -52,6 +54,7 @@ package struct CellQuery: Sendable {
         if let layer { restrict("layer = ?", layer) }
         if let site { restrict("site = ?", site) }
         if let image { restrict("(image = ? OR source_image = ?)", image, image) }
+        if let key { restrict("job IN (SELECT id FROM jobs WHERE key = ?)", key) }
         if let status { restrict("status = ?", status.rawValue) }
         if let since { restrict("created_at >= ?", since.text) }
         if let until { restrict("created_at < ?", until.text) }

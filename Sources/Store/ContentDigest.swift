@@ -17,13 +17,19 @@ package enum ContentDigest {
     }
 
     static func hexadecimal(_ bytes: [UInt8]) throws(StoreError) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        let digest = try Self.bytes(bytes)
+        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// SHA-256 itself, 32 bytes.
+    static func bytes(_ bytes: [UInt8]) throws(StoreError) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)
         var length: UInt32 = 0
         // Both buffers outlive the call; EVP_sha256 writes exactly 32 bytes.
         guard EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha256(), nil) == 1, length == 32 else {
             throw .database("libcrypto could not compute SHA-256")
         }
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return digest
     }
 }

@@ -69,10 +69,12 @@ package struct JobSubmission: Sendable {
     package let states: [String]
     /// The client's name for the request, if it has one.
     package let idempotencyKey: IdempotencyKey?
+    /// Whose job it is, where there are keys.
+    package let key: KeyRecord?
 
     package init(
         id: String, kind: String, model: String, request: String, total: Int, states: [String] = [],
-        idempotencyKey: IdempotencyKey? = nil
+        idempotencyKey: IdempotencyKey? = nil, key: KeyRecord? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -81,6 +83,7 @@ package struct JobSubmission: Sendable {
         self.total = total
         self.states = states
         self.idempotencyKey = idempotencyKey
+        self.key = key
     }
 }
 
@@ -89,6 +92,8 @@ package struct JobQuery: Sendable {
     package var status: JobStatus?
     package var kind: String?
     package var model: String?
+    /// Only this key's jobs.
+    package var key: String?
     /// Only jobs older than this id: the last one of the page before.
     package var after: String?
     package var limit: Int

@@ -72,16 +72,20 @@ package struct StateQuery: Sendable {
     package var name: String?
     package var model: String?
     package var site: String?
+    /// Only what that key holds.
+    package var key: String?
     /// Digest of the last state of the page before.
     package var after: String?
     package var limit: Int
 
     package init(
-        name: String? = nil, model: String? = nil, site: String? = nil, after: String? = nil, limit: Int = 100
+        name: String? = nil, model: String? = nil, site: String? = nil, key: String? = nil, after: String? = nil,
+        limit: Int = 100
     ) {
         self.name = name
         self.model = model
         self.site = site
+        self.key = key
         self.after = after
         self.limit = limit
     }

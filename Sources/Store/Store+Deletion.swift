@@ -11,22 +11,37 @@ extension Store {
 
     /// Deletes a picture.
     ///
+    /// - Parameter key: who deletes it; a picture that others hold or whose jobs name it, too, only ceases to be that key's.
     /// - throws: ``StoreError/unknownImage(_:)``; ``StoreError/imageInUse(_:job:)`` while a job's request names it, of a job
-    ///   that has ended, too: its rows could not be computed again.
-    package func deleteImage(_ digest: String) async throws {
+    ///   that has ended, too: its rows could not be computed again. With `key` the job is one of that key's own.
+    package func deleteImage(_ digest: String, key: String? = nil) async throws {
         try await write { database in
-            // Cells lead to most jobs through an index; the requests have to be looked through for the others.
-            let user =
-                try String.fetchOne(
-                    database, sql: "SELECT job FROM cells WHERE image = ?1 OR source_image = ?1 LIMIT 1",
-                    arguments: [digest])
-                ?? String.fetchOne(
-                    database, sql: "SELECT id FROM jobs WHERE instr(request, ?) ORDER BY id LIMIT 1",
-                    arguments: [digest])
-            if let user { throw StoreError.imageInUse(digest, job: user) }
+            if let user = try Self.jobNaming(digest, of: key, database) {
+                throw StoreError.imageInUse(digest, job: user)
+            }
+            if let key {
+                let isShared = try Self.release(digest, in: .images, of: key, database)
+                if try isShared || Self.jobNaming(digest, of: nil, database) != nil { return }
+            }
             try database.execute(sql: "DELETE FROM images WHERE digest = ?", arguments: [digest])
             guard database.changesCount > 0 else { throw StoreError.unknownImage(digest) }
         }
+    }
+
+    /// A job whose request names a picture; with `key`, one of that key's own.
+    private static func jobNaming(_ digest: String, of key: String?, _ database: Database) throws -> String? {
+        // Cells lead to most jobs through an index; the requests have to be looked through for the others.
+        try String.fetchOne(
+            database,
+            sql: """
+                SELECT job FROM cells JOIN jobs ON jobs.id = cells.job
+                WHERE (image = ?1 OR source_image = ?1) AND (?2 IS NULL OR jobs.key = ?2) LIMIT 1
+                """, arguments: [digest, key])
+            ?? String.fetchOne(
+                database,
+                sql: """
+                    SELECT id FROM jobs WHERE instr(request, ?1) AND (?2 IS NULL OR key = ?2) ORDER BY id LIMIT 1
+                    """, arguments: [digest, key])
     }
 
     /// Deletes the jobs that ended before `moment` and that nothing refers to, one transaction each.

@@ -4,11 +4,17 @@ import GRDB
 extension Store {
     /// Stores a picture under its digest, or finds the one that is there already.
     ///
-    /// - throws: ``StoreError/invalidRecord(_:)`` for a picture without content or size.
-    package func insert(_ image: NewImage) async throws -> ImageRecord {
+    /// - Parameter key: whose it is from now on, too.
+    /// - throws: ``StoreError/invalidRecord(_:)`` for a picture without content or size;
+    ///   ``StoreError/quota(_:limit:)``.
+    package func insert(_ image: NewImage, key: KeyRecord? = nil) async throws -> ImageRecord {
         let digest = try ContentDigest.of(image.content)
         let moment = clock()
-        return try await write { try Self.insert(image, digest: digest, at: moment, $0) }
+        return try await write { database in
+            let record = try Self.insert(image, digest: digest, at: moment, database)
+            try Self.give(digest, in: .images, to: key, database)
+            return record
+        }
     }
 
     /// The picture's record, or `nil` where there is none of that digest.
@@ -26,9 +32,11 @@ extension Store {
 
     /// Pictures, the newest first.
     ///
-    /// - Parameter after: digest of the last picture of the page before.
+    /// - Parameters:
+    ///   - after: digest of the last picture of the page before.
+    ///   - key: only what that key holds.
     /// - throws: ``StoreError/unknownImage(_:)`` if there is no picture `after`.
-    package func images(after: String? = nil, limit: Int = 100) async throws -> Page<ImageRecord> {
+    package func images(after: String? = nil, limit: Int = 100, key: String? = nil) async throws -> Page<ImageRecord> {
         try await read { database in
             var before = Int64.max
             if let after {
@@ -41,9 +49,11 @@ extension Store {
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(ImageRecord.columns) FROM images WHERE sequence < ? ORDER BY sequence DESC LIMIT ?
+                    SELECT \(ImageRecord.columns) FROM images
+                    WHERE sequence < ?1 AND (?2 IS NULL OR digest IN (SELECT digest FROM image_holders WHERE key = ?2))
+                    ORDER BY sequence DESC LIMIT ?3
                     """,
-                arguments: [before, limit + 1])
+                arguments: [before, key, limit + 1])
             return Page(try rows.map { try ImageRecord($0) }, limit: limit)
         }
     }

@@ -17,14 +17,16 @@ extension Store {
                 try Int.fetchOne(
                     database, sql: "SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'cancelling')") ?? 0
             guard unfinished < limit else { throw StoreError.queueFull(limit: limit) }
+            if let key = submission.key { try Self.requireRoom(for: submission.total, key, database) }
             try Self.requireStates(submission.states, database)
             try database.execute(
                 sql: """
-                    INSERT INTO jobs (id, kind, model, status, total, created_at, request) VALUES (?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO jobs (id, kind, model, status, total, created_at, request, key)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     submission.id, submission.kind, submission.model, JobStatus.queued.rawValue, submission.total,
-                    moment.text, submission.request,
+                    moment.text, submission.request, submission.key?.id,
                 ])
             try submission.idempotencyKey?.insert(job: submission.id, at: moment, database)
             try EventRecord.append(.state, of: submission.id, at: moment, database)
@@ -51,21 +53,25 @@ extension Store {
         let seconds = min(max(cell.seconds ?? 0, 0), 1e9)
         let began = moment + .milliseconds(-Int(seconds * 1000))
         return try await write { database in
-            if let image, let digest { _ = try Self.insert(image, digest: digest, at: moment, database) }
+            if let image, let digest {
+                _ = try Self.insert(image, digest: digest, at: moment, database)
+                try Self.give(digest, in: .images, to: submission.key, database)
+            }
             let failed = cell.status == .failed
             try database.execute(
                 sql: """
                     INSERT INTO jobs (id, kind, model, status, attempt, total, done, failed, created_at, started_at,
-                        ended_at, error, request)
-                    VALUES (?, ?, ?, ?, 1, 1, 1, ?, ?, ?, ?, ?, ?)
+                        ended_at, error, request, key)
+                    VALUES (?, ?, ?, ?, 1, 1, 1, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     submission.id, submission.kind, submission.model,
                     (failed ? JobStatus.failed : .succeeded).rawValue, failed ? 1 : 0, began.text, began.text,
-                    moment.text, cell.error, submission.request,
+                    moment.text, cell.error, submission.request, submission.key?.id,
                 ])
             _ = try cell.insert(database, at: moment)
             try Self.insert(cell.states, files: files, at: moment, database)
+            try Self.give(cell.states, toKeyOf: submission.id, database)
             try EventRecord.append(.state, of: submission.id, at: moment, database)
             return try JobRecord.fetch(submission.id, database)
         }
@@ -91,6 +97,7 @@ extension Store {
             restrict("status = ?", query.status?.rawValue)
             restrict("kind = ?", query.kind)
             restrict("model = ?", query.model)
+            restrict("key = ?", query.key)
             restrict("id < ?", query.after)
             let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
             let limit = pageLimit(query.limit)

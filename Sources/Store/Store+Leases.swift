@@ -93,6 +93,7 @@ extension Store {
             var failed = 0
             for cell in cells where try cell.insert(database, at: moment) {
                 try Self.insert(cell.states, files: files, at: moment, database)
+                try Self.give(cell.states, toKeyOf: lease.job, database)
                 recorded += 1
                 if cell.status == .failed { failed += 1 }
             }

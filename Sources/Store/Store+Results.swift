@@ -85,6 +85,31 @@ extension Store {
     }
 }
 
+/// The jobs that have not ended.
+package struct QueueDepth: Sendable, Equatable {
+    /// By status, of those that are not final; each is there.
+    package let jobs: [JobStatus: Int]
+    /// When the oldest of those that nobody has begun was submitted.
+    package let oldestQueued: Timestamp?
+}
+
+extension Store {
+    /// How many jobs have not ended. Looks at those only, however many there were before.
+    package func queueDepth() async throws -> QueueDepth {
+        try await read { database in
+            var jobs: [JobStatus: Int] = [:]
+            for status in JobStatus.allCases where !status.isEnded {
+                jobs[status] =
+                    try Int.fetchOne(
+                        database, sql: "SELECT count(*) FROM jobs WHERE status = ?", arguments: [status.rawValue]) ?? 0
+            }
+            let oldest = try Row.fetchOne(
+                database, sql: "SELECT created_at FROM jobs WHERE status = 'queued' ORDER BY id LIMIT 1")
+            return QueueDepth(jobs: jobs, oldestQueued: try oldest?.timestamp("created_at"))
+        }
+    }
+}
+
 /// How much the store holds.
 package struct StoreCounts: Sendable, Equatable {
     /// By status; every status is there.

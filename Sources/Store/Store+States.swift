@@ -3,8 +3,9 @@ import GRDB
 extension Store {
     /// Stores a state under its digest; where it is already, it only takes the name.
     ///
-    /// - throws: ``StoreError/stateFile(path:reason:)`` where its file cannot be written.
-    package func insert(_ state: NewState) async throws -> StateRecord {
+    /// - Parameter key: whose it is from now on, too.
+    /// - throws: ``StoreError/stateFile(path:reason:)`` where its file cannot be written; ``StoreError/quota(_:limit:)``.
+    package func insert(_ state: NewState, key: KeyRecord? = nil) async throws -> StateRecord {
         try requireWritable()
         // Before the transaction: whoever waits for the writer need not wait for the disk.
         try stateFiles.write([state])
@@ -12,6 +13,7 @@ extension Store {
         let files = stateFiles
         return try await write { database in
             try Self.insert([state], files: files, at: moment, database)
+            try Self.give(state.digest, in: .states, to: key, database)
             guard let record = try StateRecord.fetch(state.digest, database) else {
                 throw StoreError.unknownState(state.digest)
             }
@@ -53,6 +55,7 @@ extension Store {
             restrict("name = ?", query.name)
             restrict("model = ?", query.model)
             restrict("site = ?", query.site)
+            restrict("digest IN (SELECT digest FROM state_holders WHERE key = ?)", query.key)
             if let after = query.after {
                 let sequence = try Int64.fetchOne(
                     database, sql: "SELECT sequence FROM states WHERE digest = ?", arguments: [after])
@@ -71,26 +74,43 @@ extension Store {
 
     /// Deletes a state, its row first, then its file. What is written in rows that name it stays as it is.
     ///
+    /// - Parameter key: who deletes it; a state that others hold or whose jobs name it, too, only ceases to be that key's.
     /// - throws: ``StoreError/unknownState(_:)``; ``StoreError/stateInUse(_:job:)`` while an unfinished job's request
-    ///   names it.
-    package func deleteState(_ digest: String) async throws {
+    ///   names it. With `key` the job is one of that key's own.
+    package func deleteState(_ digest: String, key: String? = nil) async throws {
         let files = stateFiles
         try await writeWithoutTransaction { database in
+            var isShared = false
             try database.inTransaction {
-                let user = try String.fetchOne(
-                    database,
-                    sql: """
-                        SELECT id FROM jobs
-                        WHERE status IN ('queued', 'running', 'cancelling') AND instr(request, ?) ORDER BY id LIMIT 1
-                        """, arguments: [digest])
-                if let user { throw StoreError.stateInUse(digest, job: user) }
+                if let user = try Self.unfinishedJobNaming(digest, of: key, database) {
+                    throw StoreError.stateInUse(digest, job: user)
+                }
+                if let key {
+                    isShared = try Self.release(digest, in: .states, of: key, database)
+                    if !isShared, try Self.unfinishedJobNaming(digest, of: nil, database) != nil { isShared = true }
+                    if isShared { return .commit }
+                }
                 try database.execute(sql: "DELETE FROM states WHERE digest = ?", arguments: [digest])
                 guard database.changesCount > 0 else { throw StoreError.unknownState(digest) }
                 return .commit
             }
+            guard !isShared else { return }
             // Still on the writer's connection: nobody can store the same state between its row's end and its file's.
             try files.remove(digest)
         }
+    }
+
+    /// An unfinished job whose request names a state; with `key`, one of that key's own.
+    private static func unfinishedJobNaming(
+        _ digest: String, of key: String?, _ database: Database
+    ) throws -> String? {
+        try String.fetchOne(
+            database,
+            sql: """
+                SELECT id FROM jobs
+                WHERE status IN ('queued', 'running', 'cancelling') AND instr(request, ?1) AND (?2 IS NULL OR key = ?2)
+                ORDER BY id LIMIT 1
+                """, arguments: [digest, key])
     }
 
     /// Inserts the rows of states whose files have been written.

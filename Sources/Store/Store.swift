@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+package import Metrics
 package import Migrations
 
 /// Everything that narrowgate keeps: pictures, jobs, cells, events and states, in one SQLite file and, of states, the
@@ -34,6 +35,9 @@ package final class Store: Sendable {
     package let access: Access
     let clock: @Sendable () -> Timestamp
     let stateFiles: StateFiles
+    /// How long transactions took their callers: waiting for a connection, running, and of a write reaching the disk.
+    package let writeTimes = Histogram()
+    package let readTimes = Histogram()
     // In this order: the connections close, with a last checkpoint, before the next process may open.
     private let pool: DatabasePool
     let lock: DatabaseLock?
@@ -107,6 +111,8 @@ package final class Store: Sendable {
     func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try requireWritable()
         let pool = self.pool
+        let start = ContinuousClock.now
+        defer { writeTimes.observe(since: start) }
         do {
             // A task of its own does not inherit the caller's cancellation.
             return try await Task { try await pool.write(body) }.value
@@ -119,6 +125,8 @@ package final class Store: Sendable {
     func writeWithoutTransaction<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try requireWritable()
         let pool = self.pool
+        let start = ContinuousClock.now
+        defer { writeTimes.observe(since: start) }
         do {
             return try await Task { try await pool.writeWithoutTransaction(body) }.value
         } catch let error as DatabaseError {
@@ -133,6 +141,8 @@ package final class Store: Sendable {
 
     /// Runs `body` on a reader connection, on a snapshot of its own.
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        let start = ContinuousClock.now
+        defer { readTimes.observe(since: start) }
         do {
             return try await pool.read(body)
         } catch let error as DatabaseError {
@@ -165,6 +175,11 @@ extension Store {
     /// The settings of the writer's connection on which the promises of ``Store`` rest, as SQLite reports them.
     package func settings() async throws -> [String: String] {
         try await write { try $0.pragmas(["journal_mode", "synchronous", "foreign_keys", "mmap_size"]) }
+    }
+
+    /// Which SQLite this is: `3.40.1`.
+    package func libraryVersion() async throws -> String {
+        try await read { try String.fetchOne($0, sql: "SELECT sqlite_version()") } ?? "unknown"
     }
 
     /// The same of a reader's connection.

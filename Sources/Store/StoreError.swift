@@ -19,6 +19,9 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknownJob(String)
     case unknownImage(String)
     case unknownState(String)
+    case unknownKey(String)
+    /// A key has used up what it may.
+    case quota(Quota, limit: Int)
     /// An unfinished job's request names the state.
     case stateInUse(String, job: String)
     /// A job's request names the picture.
@@ -65,6 +68,14 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "There is no image \(digest)."
         case .unknownState(let digest):
             "There is no state \(digest)."
+        case .unknownKey(let id):
+            "There is no key \(id)."
+        case .quota(.jobs, let limit):
+            "This key may have \(limit) unfinished jobs; wait for some to end or cancel some."
+        case .quota(.cells, let limit):
+            "This key may have \(limit) cells waiting; wait for jobs to end, cancel some, or submit a smaller one."
+        case .quota(.bytes, let limit):
+            "This key may store \(limit) bytes of pictures and states; delete some."
         case .stateInUse(let digest, let job):
             "The state \(digest) is named by job \(job), which has not ended; cancel the job or wait for its end."
         case .imageInUse(let digest, let job):

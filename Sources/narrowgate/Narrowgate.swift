@@ -23,7 +23,7 @@ struct Narrowgate: AsyncParsableCommand {
         version: Provenance.version,
         subcommands: [
             ServeCommand.self, CaptionCommand.self, KnockoutCommand.self, PatchCommand.self, TraceCommand.self,
-            ModelsCommand.self, JobsCommand.self, DatasetCommand.self,
+            ModelsCommand.self, JobsCommand.self, KeysCommand.self, DatasetCommand.self,
         ])
 
     static func main() async {

@@ -3,6 +3,7 @@ import Foundation
 import HTTPServer
 import HTTPTypes
 import Jobs
+import Logging
 import Store
 import StrictJSON
 
@@ -43,13 +44,16 @@ final class Laboratory: Sendable {
         return folder
     }
 
-    init(queueLimit: Int = 100, engine: EngineThread = EngineThread()) async throws {
+    init(
+        queueLimit: Int = 100, engine: EngineThread = EngineThread(), keys: KeyRing = KeyRing(),
+        logger: Logger = Logger(label: "test")
+    ) async throws {
         folder = Self.temporaryFolder("store")
         let store = try Store(path: folder.appending(path: "narrowgate.sqlite").path)
         jobs = JobService(
             store: store, models: Self.models, queue: try await JobQueue(store: store, limit: queueLimit),
             engine: engine)
-        routes = Routes(jobs: jobs, closing: closing)
+        routes = Routes(jobs: jobs, keys: keys, closing: closing, logger: logger)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }
@@ -134,7 +138,7 @@ struct Answer: Sendable {
     var code: String? { json["error"]?["code"]?.stringValue }
 
     /// Of a problem: its sentence.
-    var detail: String { json["detail"]?.stringValue ?? "" }
+    var detail: String { (json["detail"] ?? json["error"]?["message"])?.stringValue ?? "" }
 
     /// Of a problem: its field.
     var field: String? { json["field"]?.stringValue }

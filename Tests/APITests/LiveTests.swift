@@ -111,7 +111,10 @@ import Testing
 
     @Test("an address that other machines reach is refused without keys")
     func address() async {
-        var configuration = ServeConfiguration(database: "/nowhere/narrowgate.sqlite", modelDirectories: [])
+        let folder = Laboratory.temporaryFolder("address")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var configuration = ServeConfiguration(
+            database: folder.appending(path: "narrowgate.sqlite").path, modelDirectories: [])
         configuration.host = "0.0.0.0"
         await #expect(throws: ServeError.notLoopback(host: "0.0.0.0")) {
             _ = try await Service.start(configuration)

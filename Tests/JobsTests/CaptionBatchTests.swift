@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Interventions
 import Jobs
@@ -37,18 +38,29 @@ import Testing
         return .object(object)
     }
 
-    /// Keeps the engine busy until `count` interactive bodies wait.
-    private static func hold(_ fixture: ServiceFixture, until count: Int) async -> Task<Void, any Error> {
+    /// The engine, kept busy until it is released: what waits for it can be counted without a race.
+    private struct Hold {
+        let task: Task<Void, any Error>
+        let gate: DispatchSemaphore
+
+        func release() async throws {
+            gate.signal()
+            try await task.value
+        }
+    }
+
+    private static func hold(_ fixture: ServiceFixture) async -> Hold {
         let engine = fixture.service.engine
         let (begun, begin) = AsyncStream<Void>.makeStream()
-        let holding = Task {
+        let gate = DispatchSemaphore(value: 0)
+        let task = Task {
             try await engine.run(.interactive) { _ in
                 begin.finish()
-                while engine.waiting.interactive < count { sched_yield() }
+                gate.wait()
             }
         }
         for await _ in begun {}
-        return holding
+        return Hold(task: task, gate: gate)
     }
 
     /// Begins a caption and returns when it waits for the engine as the `place`-th one.
@@ -67,12 +79,12 @@ import Testing
         try await ServiceFixture.run { fixture in
             let (a, b) = (try await fixture.picture("image_a.png"), try await fixture.picture("image_b.png"))
             let requests = Self.requests(a, b)
-            let holding = await Self.hold(fixture, until: requests.count)
+            let holding = await Self.hold(fixture)
             var tasks: [Task<JSONValue, any Error>] = []
             for (index, request) in requests.enumerated() {
                 tasks.append(try await Self.begin(request, as: index + 1, on: fixture))
             }
-            try await holding.value
+            try await holding.release()
             var together: [JSONValue] = []
             for task in tasks { together.append(try await task.value) }
             // Of the plain prompt on one picture there is one clean run, whoever asks for it and in whatever way.
@@ -95,7 +107,7 @@ import Testing
     func shared() async throws {
         try await ServiceFixture.run { fixture in
             let a = JSONValue.string(try await fixture.picture("image_a.png"))
-            let holding = await Self.hold(fixture, until: 8)
+            let holding = await Self.hold(fixture)
             var tasks: [Task<JSONValue, any Error>] = []
             for index in 0..<8 {
                 let request: JSONValue =
@@ -107,7 +119,7 @@ import Testing
                     ]
                 tasks.append(try await Self.begin(request, as: index + 1, on: fixture))
             }
-            try await holding.value
+            try await holding.release()
             for task in tasks { _ = try await task.value }
             let account = fixture.caches.cleanRuns.account
             #expect(account.misses == 1 && account.hits == 7)
@@ -119,14 +131,14 @@ import Testing
         try await ServiceFixture.run { fixture in
             let (a, b) = (try await fixture.picture("image_a.png"), try await fixture.picture("image_b.png"))
             let journal = Journal()
-            let holding = await Self.hold(fixture, until: 2)
+            let holding = await Self.hold(fixture)
             let first = try await Self.begin(
                 ["image": .string(a), "max_tokens": 300], as: 1, on: fixture, onBegin: { journal.note("A begins") },
                 onToken: { _ in journal.note("a") })
             let second = try await Self.begin(
                 ["image": .string(b), "max_tokens": 5], as: 2, on: fixture, onBegin: { journal.note("B begins") },
                 onToken: { _ in journal.note("b") })
-            try await holding.value
+            try await holding.release()
             _ = (try await first.value, try await second.value)
             let lines = journal.all
             let begins = try #require(lines.firstIndex(of: "B begins"))
@@ -147,7 +159,7 @@ import Testing
             let (a, b) = (try await fixture.picture("image_a.png"), try await fixture.picture("image_b.png"))
             let journal = Journal()
             let leaving = Mutex<Task<JSONValue, any Error>?>(nil)
-            let holding = await Self.hold(fixture, until: 2)
+            let holding = await Self.hold(fixture)
             let first = try await Self.begin(
                 ["image": .string(a), "max_tokens": 3000], as: 1, on: fixture, onToken: { _ in journal.note("a") })
             leaving.withLock { $0 = first }
@@ -157,7 +169,7 @@ import Testing
                     journal.note("b")
                     leaving.withLock { $0?.cancel() }
                 })
-            try await holding.value
+            try await holding.release()
             let answer = try await second.value
             #expect(answer["tokens"]?.arrayValue?.count == 6)
             await #expect(throws: CancellationError.self) { try await first.value }
@@ -177,11 +189,11 @@ import Testing
                 NewImage(content: Array("broken".utf8), format: "png", width: 1, height: 1))
             let request: JSONValue = ["image": .string(a), "max_tokens": 20]
             let alone = try await fixture.service.caption(try await fixture.plan(.caption, request))
-            let holding = await Self.hold(fixture, until: 3)
+            let holding = await Self.hold(fixture)
             let first = try await Self.begin(request, as: 1, on: fixture)
             let failing = try await Self.begin(["image": .string(broken.digest)], as: 2, on: fixture)
             let last = try await Self.begin(request, as: 3, on: fixture)
-            try await holding.value
+            try await holding.release()
             await #expect(throws: CellFailure.self) { try await failing.value }
             #expect(Self.essence(try await first.value) == Self.essence(alone))
             #expect(Self.essence(try await last.value) == Self.essence(alone))
@@ -193,7 +205,7 @@ import Testing
         try await ServiceFixture.run(decodingLimits: DecodingLimits(sequences: sequences, bytes: bytes)) { fixture in
             let a = JSONValue.string(try await fixture.picture("image_a.png"))
             let journal = Journal()
-            let holding = await Self.hold(fixture, until: 4)
+            let holding = await Self.hold(fixture)
             var tasks: [Task<JSONValue, any Error>] = []
             for (index, name) in ["a", "b", "c"].enumerated() {
                 tasks.append(
@@ -202,7 +214,7 @@ import Testing
                         onToken: { _ in journal.note(name) }))
             }
             async let passing: Void = fixture.service.engine.run(.interactive) { _ in journal.note("passes") }
-            try await holding.value
+            try await holding.release()
             for task in tasks { _ = try await task.value }
             try await passing
             #expect(journal.all == ["a", "passes", "a", "a", "b", "b", "b", "c", "c", "c"])

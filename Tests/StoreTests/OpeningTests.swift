@@ -18,7 +18,7 @@ import Testing
 
     /// The next step after those that there are.
     private func migration(_ sql: String) -> Migration {
-        Migration(number: Migration.all.count + 1, name: "notes", sql: Array(sql.utf8))
+        Migration(number: (Migration.all.last?.number ?? 0) + 1, name: "notes", sql: Array(sql.utf8))
     }
 
     @Test("a second opening for writing is refused and names the holder; a reader is welcome; the end frees it")

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Migrations
 import Store
 import Testing
@@ -197,8 +198,15 @@ import Testing
     func migration() async throws {
         let old = try TemporaryFolder()
         do {
-            let before = try Store(path: old.database, migrations: Array(Migration.all.prefix(1)))
-            _ = try await before.submit(submission(1), limit: 10)
+            _ = try Store(path: old.database, migrations: Array(Migration.all.prefix(1)))
+        }
+        // As the program of that time wrote it.
+        try await DatabaseQueue(path: old.database).write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO jobs (id, kind, model, status, total, created_at, request)
+                    VALUES (?, 'knockout', 'gate', 'queued', 4, '2026-11-24T08:00:00.000Z', '{"seed": 7}')
+                    """, arguments: [identifier(1)])
         }
         let store = try Store(path: old.database)
         #expect(try await store.job(identifier(1))?.status == .queued)

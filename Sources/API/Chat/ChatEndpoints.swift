@@ -17,7 +17,7 @@ struct ChatEndpoints: Sendable {
             let chat = try ChatRequest(
                 try call.request.jsonMembers(), defaultModel: jobs.models.defaultName ?? "")
             do {
-                return try await answer(chat, to: call.request)
+                return try await answer(chat, to: call)
             } catch {
                 guard let problem = Problem(error) else { throw error }
                 throw problem.renamingField(chat.spelling)
@@ -27,11 +27,11 @@ struct ChatEndpoints: Sendable {
         }
     }
 
-    private func answer(_ chat: ChatRequest, to request: Request) async throws -> Response {
+    private func answer(_ chat: ChatRequest, to call: Routes.Call) async throws -> Response {
         let model = try await jobs.loadedModel(chat.model)
         var plans: [JobPlan] = []
         for index in 0..<chat.captionCount {
-            plans.append(try await jobs.plan(try chat.caption(index, on: model)))
+            plans.append(try await jobs.plan(try chat.caption(index, on: model), key: call.key))
         }
         // The first time this may read the whole checkpoint.
         let fingerprint = try await Task.detached(priority: .utility) { try model.fingerprint() }.value
@@ -40,7 +40,7 @@ struct ChatEndpoints: Sendable {
             givesLogprobs: chat.givesLogprobs, countsUsage: chat.countsUsage)
         if chat.isStreamed {
             return try await ChatStream(jobs: jobs, failures: failures).response(
-                to: request, chat, plans: plans, completion: completion)
+                to: call.request, chat, plans: plans, completion: completion)
         }
         let captions = try await captions(plans)
         let choices = captions.indices.flatMap { index in

@@ -33,6 +33,9 @@ struct ChatMessage: Sendable {
         return try elements.map { element throws(JSONError) in try ChatMessage(element) }
     }
 
+    /// As in ``NeutralMember/neutral``.
+    static let neutral: [String: [JSONValue]] = ["tool_calls": [[]], "function_call": [], "audio": []]
+
     private init(_ field: JSONField) throws(JSONError) {
         let members = try field.object()
         let roleField = try members.required("role")
@@ -45,7 +48,7 @@ struct ChatMessage: Sendable {
         rolePath = roleField.path
         // A client that sends an answer back sends all that the answer had.
         members.ignore("name", "annotations", "refusal")
-        try NeutralMember.check(members, ["tool_calls": [[]], "function_call": [], "audio": []])
+        try NeutralMember.check(members, Self.neutral)
         // An assistant's turn may be without content.
         let content = role == .assistant ? members.optional("content") : try members.required("content")
         parts = try content.map { given throws(JSONError) in try Self.parts(given) } ?? []

@@ -11,7 +11,7 @@ struct ImageEndpoints: Sendable {
     /// `POST /v1/images`: the file as the content, or as the part `image` of a form.
     @Sendable func upload(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        let image = try await jobs.storePicture(try Self.file(in: call.request))
+        let image = try await jobs.storePicture(try Self.file(in: call.request), key: call.key)
         return Response(
             .created, json: image.json, headerFields: [.location: "/v1/images/\(image.digest)"])
     }
@@ -43,7 +43,7 @@ struct ImageEndpoints: Sendable {
         let members = try call.request.target.members(integers: ["limit"])
         let paging = try Paging(members)
         try members.finish()
-        let page = try await jobs.store.images(after: paging.after, limit: paging.limit)
+        let page = try await jobs.store.images(after: paging.after, limit: paging.limit, key: call.key?.scope)
         let last = page.elements.last?.digest
         return Response(
             json: ListAnswer.json(page.elements.map(\.json), hasMore: page.hasMore, lastID: last),
@@ -70,10 +70,11 @@ struct ImageEndpoints: Sendable {
             ], read: { Array(file[$0]) }
         ).answer(to: call.request)
     }
-    /// `DELETE /v1/images/{id}`: a picture that no job names.
+
+    /// `DELETE /v1/images/{id}`: a picture that no job names; of a picture that others hold, too, only the key's hold.
     @Sendable func delete(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        try await jobs.store.deleteImage(call.parameters["id"] ?? "")
+        try await jobs.store.deleteImage(call.parameters["id"] ?? "", key: call.key?.scope)
         return Response(status: .noContent)
     }
 }

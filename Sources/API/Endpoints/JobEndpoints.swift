@@ -21,6 +21,7 @@ struct JobEndpoints: Sendable {
         query.kind = try members.optional("kind").map { try Self.choice($0, as: JobKind.self).rawValue }
         query.model = try members.optional("model")?.string()
         query.after = paging.after
+        query.key = call.key?.scope
         try members.finish()
 
         var data: [JSONValue] = []

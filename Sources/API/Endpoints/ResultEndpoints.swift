@@ -42,6 +42,7 @@ struct ResultEndpoints: Sendable {
         let members = try call.request.target.members(integers: ["limit", "layer"])
         var listing = try Self.listing(members, call)
         try Self.read(members, into: &listing.query)
+        listing.query.key = call.key?.scope
         try members.finish()
         return try await answer(listing, call, name: "results")
     }

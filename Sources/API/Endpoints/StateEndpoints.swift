@@ -16,9 +16,10 @@ struct StateEndpoints: Sendable {
         case .json(let members):
             let request = try StateRequest(members, defaultModel: jobs.models.defaultName ?? "")
             if case .capture(let capture) = request.making { _ = try await jobs.loadedModel(capture.model) }
-            record = try await jobs.makeState(request)
+            record = try await jobs.makeState(request, key: call.key)
         case .file(let content, let upload):
-            record = try await jobs.store.insert(try upload.state(in: content, called: "the content"))
+            record = try await jobs.store.insert(
+                try upload.state(in: content, called: "the content"), key: call.key)
         }
         return Response(.created, json: record.json, headerFields: [.location: "/v1/states/\(record.digest)"])
     }
@@ -29,7 +30,8 @@ struct StateEndpoints: Sendable {
         let paging = try Paging(members)
         let query = StateQuery(
             name: try members.optional("name")?.string(), model: try members.optional("model")?.string(),
-            site: try members.optional("site")?.string(), after: paging.after, limit: paging.limit)
+            site: try members.optional("site")?.string(), key: call.key?.scope, after: paging.after, limit: paging.limit
+        )
         try members.finish()
         let page = try await jobs.store.states(query)
         let last = page.elements.last?.digest
@@ -75,7 +77,7 @@ struct StateEndpoints: Sendable {
     /// `DELETE /v1/states/{id}`
     @Sendable func delete(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        try await jobs.store.deleteState(call.parameters["id"] ?? "")
+        try await jobs.store.deleteState(call.parameters["id"] ?? "", key: call.key?.scope)
         return Response(status: .noContent)
     }
 }

@@ -18,19 +18,19 @@ struct SubmissionEndpoints: Sendable {
     private func submit(_ kind: JobKind, _ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
         let submission = try read(kind, try call.request.jsonMembers())
-        return try await answer(submission, to: call.request)
+        return try await answer(submission, to: call)
     }
 
     @Sendable func caption(_ call: Routes.Call) async throws -> Response {
         switch try CaptionContent(call.request) {
         case .json(let members):
             try call.request.target.members().finish()
-            return try await answer(try read(.caption, members), to: call.request)
+            return try await answer(try read(.caption, members), to: call)
         case .picture(let file, let items, let request):
             do {
                 var object = try CaptionForm(items, image: try ContentDigest.of(file)).object
                 if let request { object = try Self.merge(request, into: object) }
-                return try await answer(try read(.caption, JSONFields(object)), to: call.request, files: [file])
+                return try await answer(try read(.caption, JSONFields(object)), to: call, files: [file])
             } catch {
                 guard let problem = Problem(error) else { throw error }
                 throw problem.renamingField(CaptionForm.spelling)
@@ -69,19 +69,21 @@ struct SubmissionEndpoints: Sendable {
 
     /// - Parameter files: pictures that came beside the request's members.
     private func answer(
-        _ submission: Submission, to request: Request, files: [[UInt8]] = []
+        _ submission: Submission, to call: Routes.Call, files: [[UInt8]] = []
     ) async throws -> Response {
+        let request = call.request
         let preferences = Preferences(request.headerFields)
-        let key = try IdempotencyKey(request)
+        let key = try IdempotencyKey(request, owner: call.key)
         if let key, let job = try await jobs.store.job(madeBy: key) {
             return try await answer(job, preferences)
         }
         _ = try await jobs.loadedModel(submission.specification.model)
         if submission.isDryRun {
-            let plan = try await jobs.plan(submission.specification, pictures: .examineOnly, files: files)
+            let plan = try await jobs.plan(
+                submission.specification, pictures: .examineOnly, files: files, key: call.key)
             return Response(json: try await jobs.dryRun(plan))
         }
-        let plan = try await jobs.plan(submission.specification, files: files)
+        let plan = try await jobs.plan(submission.specification, files: files, key: call.key)
         if case .caption(let caption) = submission.specification, caption.isSingle,
             !preferences.respondsAsynchronously
         {

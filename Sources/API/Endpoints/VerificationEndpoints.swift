@@ -17,6 +17,9 @@ struct VerificationEndpoints: Sendable {
         guard let result = ResultIdentifier(text) else {
             throw field.invalid("\"\(text.prefix(60))\" is no row id; ids are a job's id, a slash and a number")
         }
+        if let scope = call.key?.scope, try await !jobs.store.holds(scope, .job(result.job.text)) {
+            throw Problem(.unknownResult, field: "result", "there is no row \(text)")
+        }
         if let job = try await jobs.store.job(result.job.text) {
             do { _ = try await jobs.loadedModel(job.model) } catch let error as UnknownModel {
                 throw Problem(.unknownModel, field: "result", "its job's model is not served: \(error)")

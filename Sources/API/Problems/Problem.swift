@@ -65,6 +65,8 @@ package struct Problem: Error, Sendable, Equatable {
     /// The classes that OpenAI's clients tell apart.
     private var errorType: String {
         switch status.code {
+        case 401: "authentication_error"
+        case 403: "permission_error"
         case 429: "rate_limit_error"
         case 500...: "server_error"
         default: "invalid_request_error"

@@ -15,6 +15,15 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case notAnImage = "not_an_image"
     case tooManyValues = "too_many_values"
 
+    // Who asks may not.
+    case missingKey = "missing_key"
+    case invalidKey = "invalid_key"
+    case adminOnly = "admin_only"
+    case rateLimited = "rate_limited"
+    case quotaExceeded = "quota_exceeded"
+    case storageFull = "storage_full"
+    case unknownKey = "unknown_key"
+
     // It names what is not there.
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
@@ -96,8 +105,9 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .badRequestLine, .badTarget,
             .badHeader, .badHost, .badFraming, .badChunk:
             .badRequest
-        case .crossSite: .forbidden
-        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult: .notFound
+        case .missingKey, .invalidKey: .unauthorized
+        case .crossSite, .adminOnly, .storageFull: .forbidden
+        case .notFound, .unknownModel, .unknownImage, .unknownJob, .unknownState, .unknownResult, .unknownKey: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
         case .headerTimeout, .contentTimeout: .requestTimeout
@@ -115,7 +125,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .stateMismatch, .unsupportedIntervention, .unknownToken, .unknownPreset, .promptTooLong,
             .imageCountMismatch, .malformedState, .cannotReplay, .idempotencyKeyReused:
             .unprocessableContent
-        case .queueFull: .tooManyRequests
+        case .queueFull, .rateLimited, .quotaExceeded: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .modelUnavailable, .storeFailed, .internalError: .internalServerError
         case .unsupportedTransferCoding: .notImplemented
@@ -140,7 +150,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     /// Seconds after which the same request may succeed, for what passes by itself.
     var retryAfter: Int? {
         switch self {
-        case .queueFull: 5
+        case .queueFull, .quotaExceeded: 5
         case .engineBusy, .notReady, .shuttingDown, .overloaded: 1
         default: nil
         }

@@ -8,8 +8,9 @@ extension IdempotencyKey {
 
     /// A request's `Idempotency-Key`, with what the request is: its path, its query, its content's type, its content.
     ///
+    /// - Parameter owner: whose request it is, where there are keys.
     /// - throws: ``Problem`` for a key that is empty or too long.
-    init?(_ request: Request) throws {
+    init?(_ request: Request, owner: KeyRecord?) throws {
         guard let key = request.headerFields[.idempotencyKey]?.trimmed else { return nil }
         guard (1...Self.maximumBytes).contains(key.utf8.count) else {
             throw Problem(
@@ -17,6 +18,6 @@ extension IdempotencyKey {
                 "\(key.utf8.count) bytes; a key has 1 to \(Self.maximumBytes)")
         }
         let head = "\(request.target.text)\n\(request.headerFields[.contentType] ?? "")\n"
-        self.init(key: key, request: try ContentDigest.of(Array(head.utf8) + request.content))
+        self.init(key: key, request: try ContentDigest.of(Array(head.utf8) + request.content), owner: owner?.id)
     }
 }

@@ -25,7 +25,7 @@ package struct ServeConfiguration: Sendable {
     package var allowedHosts: [String] = []
     /// Origins (`https://lab.example`) whose pages may call although they are other sites.
     package var allowedOrigins: [String] = []
-    /// Allows an address that other machines reach, although there are no keys.
+    /// Allows an address that other machines reach, even where there are no keys.
     package var isInsecure = false
     /// How many unfinished jobs the queue takes; beyond it 429.
     package var queueLimit = 10_000
@@ -43,11 +43,12 @@ package struct ServeConfiguration: Sendable {
         self.modelDirectories = modelDirectories
     }
 
-    /// Refuses an address that other machines reach, unless ``isInsecure``: whoever reached it could use it.
+    /// Refuses an address that other machines reach, unless there are keys or ``isInsecure``: whoever reached it could
+    /// use it.
     ///
     /// - throws: ``ServeError``.
-    func checkAddress() throws(ServeError) {
-        guard isInsecure || Authority(host.contains(":") ? "[\(host)]" : host)?.isLoopback == true else {
+    func checkAddress(hasKeys: Bool) throws(ServeError) {
+        guard isInsecure || hasKeys || Authority(host.contains(":") ? "[\(host)]" : host)?.isLoopback == true else {
             throw .notLoopback(host: host)
         }
     }
@@ -74,7 +75,7 @@ package enum ServeError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .notLoopback(let host):
             "--host \(host) would let other machines in, and there are no keys to keep them out; "
-                + "listen on 127.0.0.1, or say --insecure."
+                + "make one (narrowgate keys add), listen on 127.0.0.1, or say --insecure."
         case .incompleteTLS(let missing): "TLS needs a certificate and its private key; \(missing) is not set."
         }
     }

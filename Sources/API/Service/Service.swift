@@ -48,8 +48,9 @@ package final class Service: Sendable {
     package static func start(
         _ configuration: ServeConfiguration, logger: Logger = Logger(label: "narrowgate")
     ) async throws -> Service {
-        try configuration.checkAddress()
         let store = try Store(path: configuration.database)
+        let keys = try await KeyRing(store)
+        try configuration.checkAddress(hasKeys: keys.isInUse)
         let models = ModelLibrary(
             directories: configuration.modelDirectories, digestCache: configuration.digestCache,
             numberFormat: configuration.numberFormat)
@@ -58,7 +59,7 @@ package final class Service: Sendable {
         let jobs = JobService(
             store: store, models: models, queue: queue, engine: engine, caches: EngineCaches(configuration.budgets))
         let closing = Closing()
-        let routes = Routes(jobs: jobs, closing: closing, logger: logger)
+        let routes = Routes(jobs: jobs, keys: keys, closing: closing, logger: logger)
         let server = Server(
             try routes.serverConfiguration(configuration), immediate: { routes.answerAtOnce($0) },
             handler: { await routes.answer($0) })

@@ -1,5 +1,6 @@
 package import Interventions
 package import Models
+package import Store
 import StrictJSON
 
 /// A job that is understood and can run: every prompt laid out, every intervention resolved.
@@ -25,6 +26,8 @@ package struct JobPlan: Sendable {
     package let contexts: [PromptContext]
     /// What the stored states are that the request names, by digest.
     package let states: [String: StateDescription]
+    /// Whose job it will be, where there are keys.
+    package var key: KeyRecord?
 
     package var cellsPerGroup: Int { places.count }
     package var cellCount: Int { groupCount * places.count }

@@ -46,6 +46,7 @@ struct CaptionRun {
         let keptFrom = prompt.layout.images.last?.eoi ?? prompt.layout.tokens
         let reading =
             try group.reuse == .on ? sweep.reading(variant, keptFrom: keptFrom) : run.reading(variant)
+        let reused = prompt.layout.tokens - reading.outcome.rowsComputed
         let measured = try group.measured(reading.outcome, at: 0)
         var effect: Double?
         if specification.receipt == .full, specification.interventions != nil {
@@ -56,6 +57,8 @@ struct CaptionRun {
         let (group, specification) = (group, specification)
         return Decoding(sequence, after: run) { [effect] outcome in
             guard let generation = outcome.generation else { throw CellFailure("no caption was generated") }
+            group.caches.work.count(
+                .caption, prompt: prompt.layout.tokens, generated: generation.tokens.count, reused: reused)
             var receipt: Receipt?
             if specification.receipt != .none, specification.interventions != nil {
                 receipt = outcome.receipt

@@ -15,6 +15,8 @@ package final class EncodedImageCache: Sendable {
         var images: [Key: (image: EncodedImage, use: Int)] = [:]
         var uses = 0
         var bytes = 0
+        var hits = 0
+        var misses = 0
     }
 
     private let budget: Int
@@ -23,10 +25,12 @@ package final class EncodedImageCache: Sendable {
     /// - Parameter budget: bytes.
     package init(budget: Int = EngineBudgets().imageCodes) { self.budget = budget }
 
-    /// How many pictures are kept, and what they take.
-    package var account: (images: Int, bytes: Int) { state.withLock { ($0.images.count, $0.bytes) } }
+    /// How many pictures are kept and what they take, and how often a run found its picture or had to encode it.
+    package var account: (images: Int, bytes: Int, hits: Int, misses: Int) {
+        state.withLock { ($0.images.count, $0.bytes, $0.hits, $0.misses) }
+    }
 
-    /// The picture if it is there.
+    /// The picture if it is there; for a plan, which counts as no use of the cache.
     package func found(_ digest: String, on model: VisionLanguageModel) throws -> EncodedImage? {
         let key = Key(fingerprint: try model.fingerprint(), digest: digest)
         return state.withLock { state in
@@ -41,7 +45,11 @@ package final class EncodedImageCache: Sendable {
     package func image(
         _ digest: String, on model: VisionLanguageModel, encode: () throws -> EncodedImage
     ) throws -> EncodedImage {
-        if let found = try found(digest, on: model) { return found }
+        let found = try found(digest, on: model)
+        state.withLock { state in
+            if found == nil { state.misses += 1 } else { state.hits += 1 }
+        }
+        if let found { return found }
         let encoded = try encode()
         let image = EncodedImage(
             pixelValues: [], height: encoded.height, width: encoded.width, codes: encoded.codes,

@@ -4,6 +4,8 @@ package import Interventions
 package struct EngineCaches: Sendable {
     package let images: EncodedImageCache
     package let cleanRuns: CleanRunCache
+    /// What was computed, beside what is kept of it.
+    package let work = WorkTotals()
 
     package init(_ budgets: EngineBudgets = EngineBudgets()) {
         images = EncodedImageCache(budget: budgets.imageCodes)

@@ -18,6 +18,11 @@ extension GroupRun {
             let start = ContinuousClock.now
             let outcomes = try Sweep(run, cleanRuns: caches.cleanRuns).outcomes(of: variants, generation: generation)
             let share = seconds(since: start) / Double(max(1, variants.count))
+            for (variant, outcome) in zip(variants, outcomes) {
+                // A variant's rows are those of its cone and those that it generated.
+                let computed = outcome.rowsComputed - (outcome.generation?.tokens.count ?? 0)
+                count(variant, outcome, reused: variant.prompt.layout.tokens - computed)
+            }
             return outcomes.map { VariantOutcome(outcome: $0, seconds: share) }
         case .off:
             return try variants.map { variant in
@@ -25,8 +30,14 @@ extension GroupRun {
                 let outcome = try run.run(
                     variant.prompt, interventions: variant.interventions, sourceStates: variant.sourceStates,
                     generation: generation, measuring: variant.measurements)
+                count(variant, outcome, reused: 0)
                 return VariantOutcome(outcome: outcome, seconds: seconds(since: start))
             }
         }
+    }
+    private func count(_ variant: SweepVariant, _ outcome: RunOutcome, reused: Int) {
+        caches.work.count(
+            plan.specification.kind, prompt: variant.prompt.layout.tokens,
+            generated: outcome.generation?.tokens.count ?? 0, reused: reused)
     }
 }

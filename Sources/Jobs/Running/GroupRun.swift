@@ -45,7 +45,12 @@ package struct GroupRun: Sendable {
     package func cells(
         meter: (any WorkMeter)? = nil, boundary: @escaping () throws -> Void
     ) throws -> [CellRecord] {
-        let run = ModelRun(plan.model, meter: meter, boundary: boundary)
+        let cells = try computedCells(ModelRun(plan.model, meter: meter, boundary: boundary))
+        caches.work.count(cells)
+        return cells
+    }
+
+    private func computedCells(_ run: ModelRun) throws -> [CellRecord] {
         do {
             switch plan.specification {
             case .caption(let caption): return [try captionCell(caption, run: run)]

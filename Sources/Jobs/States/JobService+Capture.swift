@@ -5,10 +5,10 @@ import StrictJSON
 
 extension JobService {
     /// Takes a state from a run, or the mean of it over the runs of several pictures.
-    func captured(_ given: StateCapture) async throws -> NewState {
+    func captured(_ given: StateCapture, key: KeyRecord?) async throws -> NewState {
         let model = try await models.model(given.model)
         var capture = given
-        var contents = RequestContents(store)
+        var contents = RequestContents(store, key: key)
         for index in capture.images.indices {
             capture.images[index] = try await contents.image(capture.images[index], path: capture.imagePath(index))
         }

@@ -10,26 +10,30 @@ extension JobService {
     /// Runs are made in the engine's interactive lane, one body a picture.
     ///
     /// - throws: what is wrong with which field: ``UnknownModel``, ``UnknownImage``, ``InterventionError``, …
-    package func makeState(_ request: StateRequest) async throws -> StateRecord {
+    ///
+    /// - Parameter key: who asks, where there are keys; it sees its own states and pictures only.
+    package func makeState(_ request: StateRequest, key: KeyRecord? = nil) async throws -> StateRecord {
         let state =
             switch request.making {
-            case .capture(let capture): try await captured(capture)
-            case .mean(let states): try await combined(states, "mean", of: { $0.mean })
-            case .sum(let states): try await combined(states, "sum", of: { $0.sum })
+            case .capture(let capture): try await captured(capture, key: key)
+            case .mean(let states): try await combined(states, "mean", for: key, of: { $0.mean })
+            case .sum(let states): try await combined(states, "sum", for: key, of: { $0.sum })
             case .difference(let first, let second):
-                try await combined([first, second], "difference", weights: [1, -1], of: { $0.sum })
+                try await combined([first, second], "difference", for: key, weights: [1, -1], of: { $0.sum })
             }
-        return try await store.insert(state.named(request.name))
+        return try await store.insert(state.named(request.name), key: key)
     }
 
     private func combined(
-        _ digests: [String], _ way: String, weights: [Double]? = nil, of result: (StateSum) -> StateTensor?
+        _ digests: [String], _ way: String, for key: KeyRecord?, weights: [Double]? = nil,
+        of result: (StateSum) -> StateTensor?
     ) async throws -> NewState {
         var sum = StateSum()
         var models: Set<String?> = []
         for (index, digest) in digests.enumerated() {
             let path = "\(way)[\(index)]"
-            guard let (record, state) = try await store.stateTensor(digest) else {
+            let isVisible = if let scope = key?.scope { try await store.holds(scope, .state(digest)) } else { true }
+            guard isVisible, let (record, state) = try await store.stateTensor(digest) else {
                 throw InterventionError.unknownState(digest, at: path)
             }
             try sum.add(state, weight: weights?[index] ?? 1, path: path)

@@ -17,8 +17,9 @@ struct ServeCommand: AsyncParsableCommand {
               narrowgate serve --port 8080
               curl --data-binary @Models/examples/white-cross.png http://127.0.0.1:8080/v1/captions
 
-            There are no keys yet: whoever reaches the server may use it. It therefore listens on loopback addresses \
-            only, unless told --insecure, and answers only requests whose Host it knows (--allowed-host adds names).
+            Without keys (narrowgate keys add) whoever reaches the server may use it. It therefore listens on loopback \
+            addresses only, unless there are keys or it is told --insecure, and answers only requests whose Host it knows \
+            (--allowed-host adds names).
             """)
 
     @Option(help: "The address to listen on (default: 127.0.0.1).") var host: String?
@@ -35,7 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var models: ModelOptions
     @OptionGroup var database: DatabaseOptions
-    @Flag(help: "Listen on an address that other machines reach, although there are no keys.") var insecure = false
+    @Flag(help: "Listen on an address that other machines reach, even without keys.") var insecure = false
 
     @Option(
         name: .customLong("allowed-host"),
@@ -78,6 +79,7 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp("How long requests in progress may take at the end (default: 10).", valueName: "seconds"))
     var shutdownGraceSeconds: Int?
 
+    @Option(help: "text, or json: one object a line (default: text).") var logFormat: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical (default: notice).") var logLevel: String?
 
     func validate() throws {
@@ -96,6 +98,9 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if let shutdownGraceSeconds, !Settings.graceRange.contains(shutdownGraceSeconds) {
             throw ValidationError("--shutdown-grace must be 0 to \(Settings.graceRange.upperBound) seconds.")
+        }
+        if let logFormat, LogFormat(rawValue: logFormat) == nil {
+            throw ValidationError("--log-format must be one of \(LogFormat.names).")
         }
         if let logLevel, Logger.Level(rawValue: logLevel) == nil {
             throw ValidationError("--log-level must be one of \(Logger.Level.names).")
@@ -118,13 +123,14 @@ struct ServeCommand: AsyncParsableCommand {
         flags.captionMemory = captionMemory
         flags.keepJobsDays = keepJobsDays
         flags.shutdownGraceSeconds = shutdownGraceSeconds
+        flags.logFormat = logFormat.flatMap { LogFormat(rawValue: $0) }
         flags.logLevel = logLevel.flatMap { Logger.Level(rawValue: $0) }
         return flags
     }
 
     func run() async throws {
         let settings = try database.settings(flags)
-        startLogging(settings.logLevel ?? .notice)
+        startLogging(settings.logLevel ?? .notice, as: settings.logFormat ?? .text)
         var configuration = ServeConfiguration(
             database: settings.database ?? DatabaseOptions.defaultDatabase,
             modelDirectories: try ModelFolders.directories(

@@ -30,6 +30,7 @@ struct Settings: Sendable, Equatable {
     var keepJobsDays: Int?
     var shutdownGraceSeconds: Int?
     var logLevel: Logger.Level?
+    var logFormat: LogFormat?
 
     /// These settings, and those of `other` where these say nothing.
     func or(_ other: Settings) -> Settings {
@@ -54,6 +55,7 @@ struct Settings: Sendable, Equatable {
         settings.keepJobsDays = keepJobsDays ?? other.keepJobsDays
         settings.shutdownGraceSeconds = shutdownGraceSeconds ?? other.shutdownGraceSeconds
         settings.logLevel = logLevel ?? other.logLevel
+        settings.logFormat = logFormat ?? other.logFormat
         return settings
     }
 
@@ -119,6 +121,12 @@ extension Settings {
             }
             numberFormat = format
         }
+        if let text = variable("LOG_FORMAT") {
+            guard let format = LogFormat(rawValue: text) else {
+                throw CommandError("NARROWGATE_LOG_FORMAT is \"\(text)\"; formats are \(LogFormat.names)")
+            }
+            logFormat = format
+        }
         if let text = variable("LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: text) else {
                 throw CommandError("NARROWGATE_LOG_LEVEL is \"\(text)\"; levels are \(Logger.Level.names)")
@@ -168,6 +176,12 @@ extension Settings {
                 throw field.invalid("formats are \(NumberFormat.names)")
             }
             numberFormat = format
+        }
+        if let field = members.optional("log_format") {
+            guard let format = LogFormat(rawValue: try field.string()) else {
+                throw field.invalid("formats are \(LogFormat.names)")
+            }
+            logFormat = format
         }
         if let field = members.optional("log_level") {
             guard let level = Logger.Level(rawValue: try field.string()) else {

@@ -44,8 +44,9 @@ struct ModelOptions: ParsableArguments {
 extension NumberFormat: ExpressibleByArgument {}
 
 /// Sends the process's log to standard error.
-func startLogging(_ level: Logger.Level) {
+func startLogging(_ level: Logger.Level, as format: LogFormat = .text) {
     LoggingSystem.bootstrap { label in
+        if format == .json { return JSONLogHandler(label: label, level: level) }
         var handler = StreamLogHandler.standardError(label: label)
         handler.logLevel = level
         return handler

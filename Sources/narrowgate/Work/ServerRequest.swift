@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Store
 import StrictJSON
 
 /// A request to a server of this machine, over HTTP/1.0: one connection, one answer, then the end.
@@ -28,16 +29,22 @@ struct ServerRequest {
         self.port = "\(port)"
     }
 
-    /// Posts nothing to a path and reads the answer.
+    /// Sends a request and reads the answer. The key in `NARROWGATE_KEY` goes with it.
     ///
     /// - throws: ``CommandError`` if nobody answers within half a minute.
-    func post(_ path: String) throws(CommandError) -> Answer {
+    func send(_ method: String, _ path: String, body: JSONValue? = nil) throws(CommandError) -> Answer {
         let socket = try connected()
         defer { close(socket) }
         // A name that every server answers to, whatever it is bound to.
-        var rest = Array("POST \(path) HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".utf8)[...]
+        let content = body?.bytes ?? []
+        var lines = ["\(method) \(path) HTTP/1.0", "Host: localhost", "Content-Length: \(content.count)"]
+        if body != nil { lines.append("Content-Type: application/json") }
+        let key = ProcessInfo.processInfo.environment["NARROWGATE_KEY"] ?? ""
+        // Nothing but a key: a line end in it would be a header of somebody's choice.
+        if let key = KeyText(key) { lines.append("Authorization: Bearer \(key.text)") }
+        var rest = (Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + content)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = rest.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { throw silence() }
             rest = rest.dropFirst(count)
         }
@@ -80,4 +87,25 @@ struct ServerRequest {
     }
 
     private func silence() -> CommandError { CommandError("the server at \(address) does not answer") }
+}
+
+extension DatabaseOptions {
+    /// Asks the server that has the database.
+    ///
+    /// - Parameter holder: who has it, as the failed opening said.
+    /// - throws: ``CommandError`` with what it answered, if that is a refusal.
+    func ask(_ holder: String?, _ method: String, _ path: String, body: JSONValue? = nil) throws -> JSONValue {
+        let database = try self.path()
+        guard let address = DatabaseWriter(database: database)?.address else {
+            throw CommandError(
+                "\(database) is open for writing in \(holder ?? "another process"), which takes no requests; "
+                    + "interrupt that process (Ctrl-C cancels its job)")
+        }
+        let answer = try ServerRequest(address).send(method, path, body: body)
+        guard (200..<300).contains(answer.status) else {
+            let hint = answer.status == 401 ? " (the key is taken from NARROWGATE_KEY)" : ""
+            throw CommandError((answer.json["detail"]?.stringValue ?? "\(address) answered \(answer.status)") + hint)
+        }
+        return answer.json
+    }
 }

@@ -24,22 +24,8 @@ extension JobsCommand {
                 let store = try Store(path: path)
                 try await report(JobAnswer(try await store.requestCancel(id)).json)
             } catch StoreError.inUse(_, let holder) {
-                try await report(try Self.ask(holder, path, id))
+                try await report(try database.ask(holder, "POST", JobAnswer.path(of: id) + "/cancel"))
             }
-        }
-
-        /// Asks the server that has the database.
-        private static func ask(_ holder: String?, _ path: String, _ id: String) throws -> JSONValue {
-            guard let address = DatabaseWriter(database: path)?.address else {
-                throw CommandError(
-                    "\(path) is open for writing in \(holder ?? "another process"), which takes no requests; "
-                        + "interrupt that process (Ctrl-C cancels its job)")
-            }
-            let answer = try ServerRequest(address).post(JobAnswer.path(of: id) + "/cancel")
-            guard answer.status == 202 else {
-                throw CommandError(answer.json["detail"]?.stringValue ?? "\(address) answered \(answer.status)")
-            }
-            return answer.json
         }
 
         private func report(_ job: JSONValue) async throws {
