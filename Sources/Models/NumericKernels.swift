@@ -15,5 +15,5 @@ package enum NumericKernels {
     package static func prepare() { Kernels.keepMemory() }
 
     /// Threads that a matrix product is spread over.
-    package static var threads: Int { OpenBLAS.threads }
+    package static var threads: Int { Kernels.threads }
 }

@@ -1,4 +1,6 @@
-/// The two products of attention for one query head, straight into and out of packed rows.
+import CKernels
+
+/// Attention between packed rows: of several sequences at once, or head by head for who wants to see scores and weights.
 ///
 /// Queries and outputs are `[rows, heads * headSize]`, keys and values `[keys, kvHeads * headSize]`; a head is a
 /// block of columns, so no head is ever copied out.
@@ -20,107 +22,73 @@ package struct AttentionProduct: Sendable {
     /// The key and value head that query head `head` reads.
     package func kvHead(of head: Int) -> Int { head / (heads / kvHeads) }
 
-    /// Consecutive keys or values of one sequence, `[count, kvHeads * headSize]`: what a cache holds in one piece.
-    package struct Segment {
-        /// At least `count` rows.
-        package let rows: KeyValueRows
+    /// Keys and values of consecutive positions of one sequence, `[count, kvHeads * headSize]` each.
+    package struct Segment: Sendable {
+        package let keys: KeyValueRows
+        package let values: KeyValueRows
+        /// The first row of both that is meant.
+        package let first: Int
         package let count: Int
-        /// The column of scores that the first one has.
-        package let column: Int
 
-        package init(rows: KeyValueRows, count: Int, column: Int = 0) {
-            self.rows = rows
+        /// - Parameter count: as many rows lie in `keys` and `values` from `first` on.
+        package init(keys: KeyValueRows, values: KeyValueRows, first: Int = 0, count: Int) {
+            self.keys = keys
+            self.values = values
+            self.first = first
             self.count = count
-            self.column = column
         }
 
-        package init(elements: [Float], count: Int, column: Int = 0) {
-            self.init(rows: .float32(elements), count: count, column: column)
+        /// The same positions in float32.
+        package var widened: Self { .init(keys: keys.widened, values: values.widened, first: first, count: count) }
+    }
+
+    /// Rows of one sequence and the keys and values that they see.
+    package struct Sequence: Sendable {
+        /// Which rows of the stack.
+        package let rows: Range<Int>
+        /// How many keys the first row sees; each further one sees one more, the last one all.
+        package let firstVisible: Int
+        /// In the order of positions.
+        package let segments: [Segment]
+
+        package init(rows: Range<Int>, firstVisible: Int, segments: [Segment]) {
+            self.rows = rows
+            self.firstVisible = firstVisible
+            self.segments = segments
         }
     }
 
-    /// `scores = queries · keysᵀ / √headSize` of query head `head`, unmasked, in the columns of a segment's keys.
-    ///
-    /// - Parameters:
-    ///   - queries: `[rows, heads * headSize]`, of which `range` are meant.
-    ///   - keys: in float32.
-    ///   - scores: `[range.count, keys]`.
-    package func scores(
-        head: Int, queries: Matrix, rows range: Range<Int>, keys: Segment, into scores: inout Matrix
-    ) {
+    /// A sequence of at most this many rows has its keys and values read where they are; for more rows they are laid out first.
+    package static let fewRows = Int(CKERNELS_FEW_ROWS)
+
+    /// Whether a sequence's queries and weights are rounded to bfloat16: where keys and values are stored so, the rows are
+    /// many, as in linear layers, and the processor multiplies bfloat16.
+    package func roundsQueriesAndWeights(of sequence: Sequence) -> Bool {
+        guard sequence.rows.count > Self.fewRows, let segment = sequence.segments.first else { return false }
+        var shape = shape(inBFloat16: segment.keys.isBFloat16)
+        return ckernels_takes_pairs(Kernels.level, &shape) != 0
+    }
+
+    func shape(inBFloat16 isBFloat16: Bool) -> ckernels_heads {
+        ckernels_heads(
+            heads: heads, kv_heads: kvHeads, size: headSize, format: isBFloat16 ? CKERNELS_BFLOAT16 : CKERNELS_FLOAT32)
+    }
+
+    /// Whether a segment's rows lie in its storage, in one format.
+    func check(_ segment: Segment) {
         let width = kvHeads * headSize
-        let stride = scores.columns
-        precondition(head >= 0 && head < heads && queries.columns == heads * headSize, "queries are packed by head")
-        check(range, of: queries, keys, scores)
-        let keyHead = kvHead(of: head)
-        queries.elements.withUnsafeBufferPointer { queries in
-            keys.floats.withUnsafeBufferPointer { elements in
-                scores.elements.withUnsafeMutableBufferPointer { scores in
-                    // Column offsets stay below the strides because head < heads and keyHead < kvHeads, so the last
-                    // row's block ends inside its buffer; `check` bounds rows and columns.
-                    guard let queries = queries.baseAddress, let elements = elements.baseAddress,
-                        let scores = scores.baseAddress
-                    else { return }
-                    OpenBLAS.multiply(
-                        .init(
-                            start: queries + range.lowerBound * heads * headSize + head * headSize,
-                            stride: heads * headSize),
-                        .init(start: elements + keyHead * headSize, stride: width), transposed: true,
-                        into: scores + keys.column, resultStride: stride, rows: range.count, columns: keys.count,
-                        inner: headSize, scale: 1 / Float(headSize).squareRoot())
-                }
-            }
-        }
-    }
-
-    /// `output = weights · values` into the columns of query head `head`; the segment after the first is added.
-    ///
-    /// - Parameters:
-    ///   - weights: `[range.count, keys]`, of which the segment's columns are meant.
-    ///   - values: in float32.
-    ///   - output: `[rows, heads * headSize]`, of which `range` are written.
-    package func mix(
-        head: Int, weights: Matrix, values: Segment, into output: inout Matrix, rows range: Range<Int>
-    ) {
-        let width = kvHeads * headSize
-        precondition(head >= 0 && head < heads && output.columns == heads * headSize, "outputs are packed by head")
-        check(range, of: output, values, weights)
-        let valueHead = kvHead(of: head)
-        weights.elements.withUnsafeBufferPointer { buffer in
-            values.floats.withUnsafeBufferPointer { elements in
-                output.elements.withUnsafeMutableBufferPointer { output in
-                    // As in `scores`: the head's columns lie inside every row of each buffer.
-                    guard let start = buffer.baseAddress, let elements = elements.baseAddress,
-                        let output = output.baseAddress
-                    else { return }
-                    OpenBLAS.multiply(
-                        .init(start: start + values.column, stride: weights.columns),
-                        .init(start: elements + valueHead * headSize, stride: width), transposed: false,
-                        into: output + range.lowerBound * heads * headSize + head * headSize,
-                        resultStride: heads * headSize, rows: range.count, columns: headSize, inner: values.count,
-                        keep: values.column > 0 ? 1 : 0)
-                }
-            }
-        }
-    }
-
-    private func check(_ range: Range<Int>, of packed: Matrix, _ segment: Segment, _ attention: Matrix) {
+        precondition(segment.keys.isBFloat16 == segment.values.isBFloat16, "keys and values have one format")
         precondition(
-            range.lowerBound >= 0 && range.upperBound <= packed.rows && attention.rows == range.count,
-            "rows of packed heads and of attention are the same")
-        precondition(
-            segment.column >= 0 && segment.count > 0 && segment.column + segment.count <= attention.columns
-                && segment.floats.count >= segment.count * kvHeads * headSize,
-            "a segment's keys are columns of attention, and in float32")
-    }
-}
-
-extension AttentionProduct.Segment {
-    /// The elements where they are in float32, else none.
-    fileprivate var floats: [Float] {
-        if case .float32(let elements) = rows { elements } else { [] }
+            segment.first >= 0 && segment.count > 0
+                && segment.keys.count >= (segment.first + segment.count) * width
+                && segment.values.count >= (segment.first + segment.count) * width, "segments are whole rows")
     }
 
-    /// The same segment in float32.
-    package var widened: Self { .init(rows: rows.widened, count: count, column: column) }
+    /// The segment as the kernels take it: as long as its rows are alive and as they are.
+    func located(_ segment: Segment) -> ckernels_segment {
+        let bytes = segment.keys.isBFloat16 ? MemoryLayout<UInt16>.stride : MemoryLayout<Float>.stride
+        let offset = segment.first * kvHeads * headSize * bytes
+        return ckernels_segment(
+            keys: segment.keys.start + offset, values: segment.values.start + offset, count: segment.count)
+    }
 }

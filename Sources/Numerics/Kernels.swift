@@ -1,6 +1,6 @@
 import CKernels
 
-/// The kernels of our own, and the threads that they share with oneDNN.
+/// The kernels of our own, and the threads that they share with oneDNN and, block by block, with OpenBLAS.
 package enum Kernels {
     /// The instruction set that this processor has.
     static let level = ckernels_supported()
@@ -22,6 +22,29 @@ package enum Kernels {
     /// Multiplications from which an operation is worth a second thread: less is done before another thread has woken, which
     /// beside other work takes long. Decided by the shape alone, so that the same operation is always computed alike.
     static let threadedWork = 1 << 22
+
+    /// Calls `body` for every index below `count`, on all threads, in no order, and returns when all calls have. Inside another
+    /// call of it everything happens on the thread that is there.
+    ///
+    /// The caller owns the proof that no call writes what another one reads or writes: the compiler does not see the threads.
+    static func concurrently(_ count: Int, _ body: (Int) -> Void) {
+        guard count > 1 else { return (0..<max(0, count)).forEach(body) }
+        withoutActuallyEscaping(body) { body in
+            var body = body
+            withUnsafeMutablePointer(to: &body) { body in
+                // The pointer comes back as the context of each call, before `ckernels_parallel` returns.
+                ckernels_parallel(count, body) { context, index in
+                    context?.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
+                }
+            }
+        }
+    }
+
+    /// As ``concurrently(_:_:)`` where so many multiplications are worth it, else one after the other.
+    static func concurrently(inParts count: Int, work: Int, _ body: (Int) -> Void) {
+        guard work >= threadedWork / 16 else { return (0..<count).forEach(body) }
+        concurrently(count, body)
+    }
 
     /// Calls `body` with the calling thread's operations on one thread, where `single`.
     static func onOneThread<Result>(_ single: Bool, _ body: () throws -> Result) rethrows -> Result {

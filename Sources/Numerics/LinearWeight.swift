@@ -44,23 +44,52 @@ extension Matrix {
     /// - Parameter weight: `[out, in]`; `self` is `[rows, in]`.
     /// - Returns: `[rows, out]`.
     package func multiplied(byTransposed weight: LinearWeight, rows grouping: ProductRows = .together) -> Matrix {
+        var result = Matrix(rows: rows, columns: weight.rows)
+        var tiles = TileBuffers()
+        multiply(byTransposed: weight, rows: grouping, tiles: &tiles, into: &result)
+        return result
+    }
+
+    /// ``multiplied(byTransposed:rows:)`` of some rows, in memory that is there.
+    ///
+    /// - Parameters:
+    ///   - range: the rows that are multiplied; all where `nil`.
+    ///   - result: `[rows, out]`, of which the same rows are written.
+    package func multiply(
+        _ range: Range<Int>? = nil, byTransposed weight: LinearWeight, rows grouping: ProductRows,
+        tiles: inout TileBuffers, into result: inout Matrix
+    ) {
+        let range = range ?? 0..<rows
+        precondition(columns == weight.columns && result.columns == weight.rows, "shapes differ")
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= rows && result.rows == rows, "rows lie in both matrices")
+        guard !range.isEmpty else { return }
         switch weight {
-        case .float32(let weight): multiplied(byTransposed: weight, rows: grouping)
-        case .bfloat16(let weight): multiplied(byTransposed: weight, grouping)
+        case .float32(let weight):
+            multiply(range, byTransposed: weight, rows: grouping, tiles: &tiles, into: &result)
+        case .bfloat16(let weight): multiply(range, byTransposed: weight, grouping, into: &result)
         }
     }
 
-    private func multiplied(byTransposed weight: BFloat16Matrix, _ grouping: ProductRows) -> Matrix {
-        precondition(columns == weight.columns, "shapes differ")
-        let (rows, inner, outputs) = (rows, columns, weight.rows)
-        let elements = [Float](unsafeUninitializedCapacity: rows * outputs) { result, count in
-            count = rows * outputs
-            self.elements.withUnsafeBufferPointer { states in
-                // `states` holds rows * inner elements, the weight outputs * inner, and `result` has room for
-                // rows * outputs, all of which either product writes. `weight` is alive until this returns.
-                guard let states = states.baseAddress, let result = result.baseAddress else { return }
+    private func multiply(
+        _ range: Range<Int>, byTransposed weight: BFloat16Matrix, _ grouping: ProductRows, into result: inout Matrix
+    ) {
+        let (rows, inner, outputs) = (range.count, columns, weight.rows)
+        elements.withUnsafeBufferPointer { states in
+            result.elements.withUnsafeMutableBufferPointer { result in
+                // From the range's first row on `states` holds rows * inner elements and `result` rows * outputs, all of which either
+                // product writes; the weight has outputs * inner, and is alive until this returns.
+                guard var states = states.baseAddress, var result = result.baseAddress else { return }
+                states += range.lowerBound * inner
+                result += range.lowerBound * outputs
+                let isForLibrary =
+                    switch grouping {
+                    case .together: rows > LinearWeight.fewRows
+                    case .tiled: false
+                    case .standAlone: OneDNN.rowsStandAlone(weight.start, outputs: outputs, inner: inner)
+                    }
                 let isDone =
-                    grouping == .together && rows > LinearWeight.fewRows
+                    isForLibrary
                     && OneDNN.multiply(
                         states, by: weight.start, into: result, rows: rows, outputs: outputs, inner: inner)
                 if !isDone {
@@ -69,6 +98,6 @@ extension Matrix {
                 }
             }
         }
-        return withExtendedLifetime(weight) { Matrix(rows: rows, columns: outputs, elements: elements) }
+        withExtendedLifetime(weight) {}
     }
 }

@@ -2,9 +2,9 @@
 ///
 /// A value: copies share storage until one of them is written.
 package struct Matrix: Sendable, Equatable {
-    package let rows: Int
-    package let columns: Int
-    /// The elements, `[rows, columns]`. Never resized: its count stays `rows * columns`.
+    package private(set) var rows: Int
+    package private(set) var columns: Int
+    /// The elements, `[rows, columns]`. Resized by ``reshape(rows:columns:)`` alone: its count stays `rows * columns`.
     package var elements: [Float]
 
     /// A matrix filled with one value.
@@ -21,6 +21,21 @@ package struct Matrix: Sendable, Equatable {
         self.rows = rows
         self.columns = columns
         self.elements = elements
+    }
+
+    /// Gives the matrix another shape, in the memory that it has where that is enough. The elements are then any.
+    package mutating func reshape(rows: Int, columns: Int) {
+        precondition(rows >= 0 && columns >= 0, "a matrix has no negative extent")
+        let count = rows * columns
+        if count > elements.capacity {
+            // Not grown: what is there need not be copied.
+            elements = [Float](repeating: 0, count: count)
+        } else if count < elements.count {
+            elements.removeLast(elements.count - count)
+        } else if count > elements.count {
+            elements.append(contentsOf: repeatElement(0, count: count - elements.count))
+        }
+        (self.rows, self.columns) = (rows, columns)
     }
 
     package subscript(row: Int, column: Int) -> Float {
@@ -52,7 +67,14 @@ package struct Matrix: Sendable, Equatable {
     /// Overwrites the rows from `first` on with those of `other`, which has as many columns.
     package mutating func setRows(_ first: Int, _ other: Matrix) {
         precondition(other.columns == columns && first >= 0 && first + other.rows <= rows, "outside the matrix")
-        elements.replaceSubrange(first * columns..<(first + other.rows) * columns, with: other.elements)
+        let (start, count) = (first * columns, other.elements.count)
+        elements.withUnsafeMutableBufferPointer { elements in
+            other.elements.withUnsafeBufferPointer { other in
+                // `count` elements lie in both, by the precondition.
+                guard let target = elements.baseAddress, let source = other.baseAddress else { return }
+                (target + start).update(from: source, count: count)
+            }
+        }
     }
 
     /// The rows in `range`, copied, `[range.count, columns]`.

@@ -7,6 +7,18 @@ package enum ProductRows: Sendable {
     /// In tiles of ``OpenBLAS/tileRows``, the last one filled up, or by the kernel of our own whose sums have one order: a
     /// row's bits depend on that row alone.
     case tiled
+    /// With bfloat16 weights together, where a row then comes out alike whatever its neighbours are
+    /// (``OneDNN/rowsStandAlone(_:outputs:inner:)``): as fast as ``together``, and a row's bits depend on it alone. Otherwise as
+    /// ``tiled``, whose bits are others.
+    case standAlone
+}
+
+/// Memory for the tiles of a product, kept from one to the next.
+package struct TileBuffers: Sendable {
+    fileprivate var states = Matrix(rows: 0, columns: 0)
+    fileprivate var product = Matrix(rows: 0, columns: 0)
+
+    package init() {}
 }
 
 extension Matrix {
@@ -16,23 +28,43 @@ extension Matrix {
     /// - Returns: `[rows, out]`.
     package func multiplied(byTransposed weight: Matrix, rows grouping: ProductRows = .together) -> Matrix {
         var result = Matrix(rows: rows, columns: weight.rows)
-        switch grouping {
-        case .together: addProduct(withTransposed: weight, scale: 1, keep: 0, to: &result)
-        case .tiled: multiplyTiles(byTransposed: weight, into: &result)
-        }
+        var tiles = TileBuffers()
+        multiply(0..<rows, byTransposed: weight, rows: grouping, tiles: &tiles, into: &result)
         return result
     }
 
-    private func multiplyTiles(byTransposed weight: Matrix, into result: inout Matrix) {
+    /// Some rows' product with the transpose of `weight`, into the same rows of `result`, `[rows, out]`.
+    func multiply(
+        _ range: Range<Int>, byTransposed weight: Matrix, rows grouping: ProductRows, tiles: inout TileBuffers,
+        into result: inout Matrix
+    ) {
+        if grouping == .together, range == 0..<rows {
+            return addProduct(withTransposed: weight, scale: 1, keep: 0, to: &result)
+        }
         let height = OpenBLAS.tileRows
-        var (tile, product) = (Matrix(rows: height, columns: columns), Matrix(rows: height, columns: weight.rows))
-        for first in stride(from: 0, to: rows, by: height) {
-            let count = min(height, rows - first)
-            tile.elements.replaceSubrange(
-                0..<count * columns, with: elements[first * columns..<(first + count) * columns])
-            tile.addProduct(withTransposed: weight, scale: 1, keep: 0, to: &product)
-            result.elements.replaceSubrange(
-                first * weight.rows..<(first + count) * weight.rows, with: product.elements[..<(count * weight.rows)])
+        tiles.states.reshape(rows: height, columns: columns)
+        tiles.product.reshape(rows: height, columns: weight.rows)
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: height) {
+            let count = min(height, range.upperBound - first)
+            tiles.states.copyRows(first..<first + count, of: self, to: 0)
+            tiles.states.addProduct(withTransposed: weight, scale: 1, keep: 0, to: &tiles.product)
+            result.copyRows(0..<count, of: tiles.product, to: first)
+        }
+    }
+
+    /// Overwrites rows from `first` on with some of another matrix that has as many columns.
+    private mutating func copyRows(_ range: Range<Int>, of other: Matrix, to first: Int) {
+        precondition(
+            other.columns == columns && range.lowerBound >= 0 && range.upperBound <= other.rows && first >= 0
+                && first + range.count <= rows, "outside the matrix")
+        let columns = columns
+        elements.withUnsafeMutableBufferPointer { elements in
+            other.elements.withUnsafeBufferPointer { other in
+                // Both hold the rows, by the precondition.
+                guard let target = elements.baseAddress, let source = other.baseAddress else { return }
+                (target + first * columns).update(
+                    from: source + range.lowerBound * columns, count: range.count * columns)
+            }
         }
     }
 

@@ -6,13 +6,20 @@ extension Matrix {
     /// - Parameter weight: one factor a column.
     /// - Returns: `[rows, columns]`.
     package func rmsNormalized(weight: [Float], epsilon: Float) -> Matrix {
+        var result = Matrix(rows: 0, columns: 0)
+        normalize(weight: weight, epsilon: epsilon, into: &result)
+        return result
+    }
+
+    /// ``rmsNormalized(weight:epsilon:)`` in memory that is there.
+    package func normalize(weight: [Float], epsilon: Float, into result: inout Matrix) {
         precondition(weight.count == columns, "one weight a column")
+        result.reshape(rows: rows, columns: columns)
         let (rows, columns) = (rows, columns)
-        let elements = [Float](unsafeUninitializedCapacity: rows * columns) { result, count in
-            count = rows * columns
-            self.elements.withUnsafeBufferPointer { states in
+        result.elements.withUnsafeMutableBufferPointer { result in
+            elements.withUnsafeBufferPointer { states in
                 weight.withUnsafeBufferPointer { weight in
-                    // rows * columns states and as many results, all of which are written; `columns` weights.
+                    // rows * columns states and as many results; `columns` weights.
                     guard let states = states.baseAddress, let weight = weight.baseAddress,
                         let result = result.baseAddress
                     else { return }
@@ -20,7 +27,19 @@ extension Matrix {
                 }
             }
         }
-        return Matrix(rows: rows, columns: columns, elements: elements)
+    }
+
+    /// Root-mean-square norm of every row, in place.
+    package mutating func rmsNormalize(weight: [Float], epsilon: Float) {
+        precondition(weight.count == columns, "one weight a column")
+        let (rows, columns) = (rows, columns)
+        elements.withUnsafeMutableBufferPointer { states in
+            weight.withUnsafeBufferPointer { weight in
+                // As above; the kernel takes the same rows for both.
+                guard let states = states.baseAddress, let weight = weight.baseAddress else { return }
+                ckernels_rms_norm(Kernels.level, rows, columns, states, weight, epsilon, states)
+            }
+        }
     }
 
     /// Layer norm over each block of `size` columns by itself, then a factor and an offset for every column.

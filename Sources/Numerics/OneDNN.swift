@@ -47,6 +47,46 @@ package enum OneDNN {
         return true
     }
 
+    /// Whether a row of a product with these weights has the same bits whatever rows are multiplied with it, and however many.
+    ///
+    /// The library promises nothing; how it cuts a product into blocks follows from the numbers of rows, outputs and inputs. So
+    /// it is tried, once for each shape of weights, with the numbers of rows at which its blocks would end differently.
+    ///
+    /// - Parameter weight: `[outputs, inner]`, with which it is tried.
+    static func rowsStandAlone(_ weight: UnsafePointer<UInt16>, outputs: Int, inner: Int) -> Bool {
+        let shape = WeightShape(outputs: outputs, inner: inner)
+        if let known = shapesTried.withLock({ $0[shape] }) { return known }
+        let heights = [9, 13, 16, 17, 31, 33, 64, 100, 257]
+        let most = heights.max() ?? 0
+        var generator = SplitMix64(state: 1)
+        let states = (0..<most * inner).map { _ in Float(generator.uniform() * 2 - 1) }
+        func product(rows: Int) -> [Float]? {
+            var isDone = false
+            let result = [Float](unsafeUninitializedCapacity: rows * outputs) { result, count in
+                states.withUnsafeBufferPointer { states in
+                    // `states` has more rows than any height; the result has room for what is written.
+                    guard let states = states.baseAddress, let result = result.baseAddress else { return }
+                    isDone = multiply(states, by: weight, into: result, rows: rows, outputs: outputs, inner: inner)
+                }
+                count = isDone ? rows * outputs : 0
+            }
+            return isDone ? result : nil
+        }
+        let all = product(rows: most)
+        let standAlone = all.map { all in
+            heights.allSatisfy { rows in product(rows: rows)?.elementsEqual(all[..<(rows * outputs)]) == true }
+        }
+        shapesTried.withLock { $0[shape] = standAlone ?? false }
+        return standAlone ?? false
+    }
+
+    private struct WeightShape: Hashable {
+        let outputs: Int
+        let inner: Int
+    }
+
+    private static let shapesTried = Mutex<[WeightShape: Bool]>([:])
+
     /// Stops the process: the library refused what it had promised, which only a lack of memory explains.
     static func check(_ status: dnnl_status_t, _ what: String) {
         precondition(status == dnnl_success, "oneDNN: \(what) failed with status \(status.rawValue)")

@@ -1,5 +1,4 @@
 import COpenBLAS
-import Synchronization
 
 /// The matrix products of this engine, and what provenance records about them.
 ///
@@ -22,28 +21,13 @@ package enum OpenBLAS {
     /// Haswell's; in 16 on Haswell's up to 39 % do. Other kernels get 8, and the tests of this say if that does not hold there.
     package static let tileRows = ["SkylakeX", "Cooperlake"].contains(kernel) ? 16 : 8
 
-    /// How many threads a large product may use. Process-wide, so set it before the engine starts.
-    package static var threads: Int {
-        get { allowedThreads.load(ordering: .relaxed) }
-        set { allowedThreads.store(max(1, newValue), ordering: .relaxed) }
-    }
+    /// The library's own threads are left asleep: they would wait spinning beside those of the other kernels. A large product is cut
+    /// into blocks for these instead. Process-wide; happens once, before the first product.
+    private static let isSingleThreaded: Void = openblas_set_num_threads(1)
 
-    private static let allowedThreads = Atomic<Int>(Int(openblas_get_num_threads()))
-
-    /// Multiplications from which a product is worth a second thread.
-    ///
-    /// OpenBLAS itself begins at 2^18, where waking a thread takes longer than the product, and the threads wait for each
-    /// other spinning: beside other work the tests of the tiny models took 67 s that take 4 with one thread.
-    private static let threadedWork = 1 << 22
-
-    /// Lets a product of this size use as many threads as it is worth. The choice follows from the shape alone, so that the
-    /// same product is always computed in the same way.
-    private static func useThreads(work: Int) {
-        // Read before anything is set: at first it is what the library began with.
-        let allowed = threads
-        let wanted = work < threadedWork ? 1 : allowed
-        if Int(openblas_get_num_threads()) != wanted { openblas_set_num_threads(Int32(clamping: wanted)) }
-    }
+    /// Columns of the result in a block, or rows where there are few columns: a multiple of every kernel's, so that no
+    /// element is summed otherwise than in one piece.
+    private static let block = 512
 
     private static var configuration: String { openblas_get_config().map { String(cString: $0) } ?? "unknown" }
 
@@ -63,10 +47,29 @@ package enum OpenBLAS {
         resultStride: Int, rows: Int, columns: Int, inner: Int, scale: Float = 1, keep: Float = 0
     ) {
         guard rows > 0, columns > 0 else { return }
-        useThreads(work: rows * columns * inner)
-        cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns),
-            Int32(inner), scale, left.start, Int32(left.stride), right.start, Int32(right.stride), keep, result,
-            Int32(resultStride))
+        _ = isSingleThreaded
+        func multiply(rows rowRange: Range<Int>, columns columnRange: Range<Int>) {
+            cblas_sgemm(
+                CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, Int32(rowRange.count),
+                Int32(columnRange.count), Int32(inner), scale, left.start + rowRange.lowerBound * left.stride,
+                Int32(left.stride),
+                right.start + (transposed ? columnRange.lowerBound * right.stride : columnRange.lowerBound),
+                Int32(right.stride), keep, result + rowRange.lowerBound * resultStride + columnRange.lowerBound,
+                Int32(resultStride))
+        }
+        // The choice follows from the shape alone, so that the same product is always computed in the same way. Blocks lie
+        // apart in the result.
+        guard rows * columns * inner >= Kernels.threadedWork else {
+            return multiply(rows: 0..<rows, columns: 0..<columns)
+        }
+        if columns > block {
+            Kernels.concurrently((columns + block - 1) / block) { index in
+                multiply(rows: 0..<rows, columns: index * block..<min(columns, (index + 1) * block))
+            }
+        } else {
+            Kernels.concurrently((rows + block - 1) / block) { index in
+                multiply(rows: index * block..<min(rows, (index + 1) * block), columns: 0..<columns)
+            }
+        }
     }
 }

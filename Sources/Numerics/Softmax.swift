@@ -3,9 +3,10 @@ import CKernels
 extension Matrix {
     /// Sets the entries that no row may see to `-infinity`: row `r` sees the first `firstVisible + r` keys.
     package mutating func hideLaterKeys(firstVisible: Int) {
-        for row in 0..<rows {
-            for column in min(columns, firstVisible + row)..<columns {
-                elements[row * columns + column] = -.infinity
+        let (rows, columns) = (rows, columns)
+        elements.withUnsafeMutableBufferPointer { elements in
+            for row in 0..<rows where firstVisible + row < columns {
+                elements[row * columns + firstVisible + row..<(row + 1) * columns].update(repeating: -.infinity)
             }
         }
     }

@@ -162,13 +162,27 @@ import Testing
         #expect(together.rows(0..<first).elements.allSatisfy { $0 != 0 && abs($0) < 1 })
     }
 
-    @Test("the library says which version and kernels it is, and takes a number of threads")
+    @Test("a product that is cut into blocks for several threads is the one that is made in one piece", arguments: [(1050, 1344), (1050, 96), (40, 1200)])
+    func blocks(rows: Int, columns: Int) {
+        let inner = 200
+        let (states, weight) = (Numbers.matrix(rows, inner, seed: 71), Numbers.matrix(columns, inner, seed: 72))
+        let whole = states.multiplied(byTransposed: weight)
+        // So few columns at a time that nothing is cut.
+        for first in stride(from: 0, to: columns, by: 16) {
+            let part = weight.rows(first..<min(columns, first + 16))
+            let product = states.multiplied(byTransposed: part)
+            for row in [0, 1, 17, rows - 1] {
+                for column in 0..<part.rows {
+                    #expect(abs(whole[row, first + column] - product[row, column]) < 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test("the library says which version and kernels it is")
     func library() {
         #expect(OpenBLAS.version.first?.isNumber == true)
         #expect(!OpenBLAS.kernel.isEmpty)
-        // A small product before must not have cut it down.
-        _ = Numbers.matrix(2, 2, seed: 1).multiplied(by: Numbers.matrix(2, 2, seed: 2))
-        #expect(OpenBLAS.threads == Kernels.threads)
     }
 }
 

@@ -1,104 +1,103 @@
 import Numerics
 
 extension Decoder {
-    /// Adds the rows' keys, rotated, and values to the sequences' caches.
-    ///
-    /// - Parameter input: `[rows, hidden]`, all sequences' rows.
-    func extendCaches(with input: Matrix, _ stack: RowStack, layer: Int, _ sequences: inout [SequenceRows]) {
+    /// Adds the keys, rotated, and values of the rows in `buffers.input` to the sequences' caches.
+    func extendCaches(
+        _ stack: RowStack, layer: Int, _ sequences: inout [SequenceRows], _ buffers: inout PassBuffers
+    ) {
         let weights = weights.layers[layer]
-        var keys = input.multiplied(byTransposed: weights.key, rows: stack.products)
-        let values = input.multiplied(byTransposed: weights.value, rows: stack.products)
-        normalizeHeads(&keys, weights.keyNorm)
+        stack.products.multiply(buffers.input, by: weights.key, into: &buffers.keys, &buffers.tiles)
+        stack.products.multiply(buffers.input, by: weights.value, into: &buffers.values, &buffers.tiles)
+        normalizeHeads(&buffers.keys, weights.keyNorm)
+        let columns = buffers.keys.columns
         for (index, extent) in stack.extents.enumerated() where !extent.isEmpty {
-            rotary.rotate(&keys, rows: extent, from: sequences[index].end - extent.count)
+            rotary.rotate(&buffers.keys, rows: extent, from: sequences[index].end - extent.count)
+            let elements = extent.lowerBound * columns..<extent.upperBound * columns
             sequences[index].cache.append(
-                keys: keys.elements[extent.lowerBound * keys.columns..<extent.upperBound * keys.columns],
-                values: values.elements[extent.lowerBound * values.columns..<extent.upperBound * values.columns],
-                layer: layer)
+                keys: buffers.keys.elements[elements], values: buffers.values.elements[elements], layer: layer)
         }
     }
 
     /// The attention of one layer up to the output projection: grouped queries, rotary positions, causal.
     ///
-    /// - Parameters:
-    ///   - input: `[rows, hidden]`, of each sequence its last rows, or all; their keys and values are in its cache.
-    ///   - extents: which rows are whose.
-    /// - Returns: the heads' mixed values, `[rows, heads * headSize]`.
+    /// Reads `buffers.input`, of each sequence its last rows, or all; their keys and values are in its cache. Leaves the heads' mixed
+    /// values, `[rows, heads * headSize]`, in `buffers.mixed`.
+    ///
+    /// - Parameter extents: which rows are whose.
     func attend(
-        _ input: Matrix, _ extents: [Range<Int>], _ products: LinearProducts, layer: Int, _ sequences: [SequenceRows]
-    ) -> Matrix {
+        _ extents: [Range<Int>], _ products: LinearProducts, layer: Int, _ sequences: [SequenceRows],
+        _ buffers: inout PassBuffers
+    ) {
         let weights = weights.layers[layer]
-        var queries = products.multiply(input, by: weights.query)
-        normalizeHeads(&queries, weights.queryNorm)
-        var output = Matrix(rows: input.rows, columns: configuration.queryWidth)
-        var unobserved: [AttentionProduct.Sequence] = []
+        products.multiply(buffers.input, by: weights.query, into: &buffers.queries, &buffers.tiles)
+        normalizeHeads(&buffers.queries, weights.queryNorm)
+        buffers.mixed.reshape(rows: buffers.input.rows, columns: configuration.queryWidth)
         var widened = WidenedSegments()
         for (index, extent) in extents.enumerated() where !extent.isEmpty {
             let positions = sequences[index].end - extent.count..<sequences[index].end
-            rotary.rotate(&queries, rows: extent, from: positions.lowerBound)
-            let cache = sequences[index].cache
-            let sequence = AttentionProduct.Sequence(
-                rows: extent, firstVisible: positions.lowerBound + 1, keys: cache.keySegments(layer: layer),
-                values: cache.valueSegments(layer: layer))
+            rotary.rotate(&buffers.queries, rows: extent, from: positions.lowerBound)
             let observer = sequences[index].hooks.flatMap { $0.wantsAttention(layer: layer) ? $0 : nil }
-            switch (observer, configuration.numberFormat) {
-            case (nil, .bfloat16):
-                unobserved += layer == configuration.layers - 1 ? sequence.withLastRowAlone : [sequence]
-            case (let observer?, .bfloat16) where extent.count <= AttentionProduct.fewRows:
-                observe(queries, sequence, at: positions, layer: layer, observer, into: &output)
-            case (let observer, _):
+            switch (observer?.view(layer: layer, positions: positions) ?? .none, configuration.numberFormat) {
+            case (.none, .bfloat16):
+                add(extent, at: positions, of: sequences[index].cache, layer: layer, to: &buffers.sequences)
+            case (.without(let hidden), .bfloat16) where extent.count == 1:
+                buffers.sequences.append(rows: extent) {
+                    sequences[index].cache.addSegments(layer: layer, without: hidden, to: &$0)
+                }
+            case (let view, _):
                 // In float32, the format of parity, this is the only way: there watching a run must not change a bit of it.
-                let isRounded = heads.roundsQueriesAndWeights(of: sequence)
-                if isRounded { queries.roundToBFloat16(rows: extent) }
-                let floats = widened.floats(of: sequence)
-                mix(
-                    queries, floats, at: positions, layer: layer, observer: observer, rounded: isRounded, into: &output)
+                mixByHead(
+                    extent, at: positions, of: sequences[index].cache, layer: layer,
+                    observer: view == .none ? nil : observer, &widened, &buffers)
             }
         }
-        heads.mix(queries: queries, unobserved, into: &output)
-        return output
+        heads.mix(queries: buffers.queries, &buffers.sequences, into: &buffers.mixed)
+        // They hold caches, which would be copied when they grow.
+        buffers.sequences.removeAll()
     }
 
-    /// A sequence's heads one at a time: scores, softmax, mixed values.
-    ///
-    /// - Parameter isRounded: whether values are mixed by weights rounded to bfloat16, as they are where nobody looks.
-    private func mix(
-        _ queries: Matrix, _ sequence: AttentionProduct.Sequence, at positions: Range<Int>, layer: Int,
-        observer: (any ForwardHooks)?, rounded isRounded: Bool, into output: inout Matrix
+    /// Adds rows that nobody watches to a batch; in the last layer the last row as a sequence of its own, which then has the bits
+    /// that it has when it is the only one.
+    private func add(
+        _ rows: Range<Int>, at positions: Range<Int>, of cache: KVCache, layer: Int,
+        to batch: inout AttentionProduct.Batch
     ) {
-        let rows = sequence.rows
-        // One buffer for all heads: scores become weights in place.
-        var attention = Matrix(rows: rows.count, columns: positions.upperBound)
-        for head in 0..<configuration.heads {
-            for segment in sequence.keys {
-                heads.scores(head: head, queries: queries, rows: rows, keys: segment, into: &attention)
-            }
-            if let observer {
-                attention.hideLaterKeys(firstVisible: sequence.firstVisible)
-                observer.scores(layer: layer, head: head, positions: positions, &attention)
-            }
-            attention.softmaxRows(firstVisible: sequence.firstVisible)
-            observer?.weights(layer: layer, head: head, positions: positions, &attention)
-            if isRounded { attention.roundToBFloat16(rows: 0..<rows.count) }
-            for segment in sequence.values {
-                heads.mix(head: head, weights: attention, values: segment, into: &output, rows: rows)
-            }
+        var rows = rows
+        if layer == configuration.layers - 1, rows.count > AttentionProduct.fewRows {
+            batch.append(rows: rows.dropLast(), firstVisible: positions.lowerBound + 1)
+            cache.addSegments(layer: layer, upTo: positions.upperBound - 1, to: &batch)
+            rows = rows.suffix(1)
         }
+        batch.append(rows: rows, firstVisible: positions.upperBound - rows.count + 1)
+        cache.addSegments(layer: layer, to: &batch)
     }
 
-    /// As ``mix(_:_:at:layer:observer:rounded:into:)`` for few rows, with the bits that they have when nobody looks.
-    private func observe(
-        _ queries: Matrix, _ sequence: AttentionProduct.Sequence, at positions: Range<Int>, layer: Int,
-        _ observer: any ForwardHooks, into output: inout Matrix
+    /// A sequence's heads, as many at a time as there are threads: scores, softmax, mixed values.
+    private func mixByHead(
+        _ rows: Range<Int>, at positions: Range<Int>, of cache: KVCache, layer: Int, observer: (any ForwardHooks)?,
+        _ widened: inout WidenedSegments, _ buffers: inout PassBuffers
     ) {
-        var attention = Matrix(rows: sequence.rows.count, columns: positions.upperBound)
-        for head in 0..<configuration.heads {
-            heads.scores(head: head, queries: queries, sequence, into: &attention)
-            attention.hideLaterKeys(firstVisible: sequence.firstVisible)
-            observer.scores(layer: layer, head: head, positions: positions, &attention)
-            attention.softmaxRows(firstVisible: sequence.firstVisible)
-            observer.weights(layer: layer, head: head, positions: positions, &attention)
-            heads.mix(head: head, weights: attention, sequence, into: &output)
+        var sequence = AttentionProduct.Sequence(
+            rows: rows, firstVisible: positions.lowerBound + 1, segments: cache.segments(layer: layer))
+        let isRounded = heads.roundsQueriesAndWeights(of: sequence)
+        if isRounded { buffers.queries.roundToBFloat16(rows: rows) }
+        if rows.count > AttentionProduct.fewRows { sequence = widened.floats(of: sequence) }
+        let together = min(NumericKernels.threads, configuration.heads)
+        // Scores become weights in place.
+        var attention = Array(
+            repeating: Matrix(rows: rows.count, columns: positions.upperBound), count: together)
+        for first in stride(from: 0, to: configuration.heads, by: together) {
+            let group = first..<min(first + together, configuration.heads)
+            heads.scores(
+                heads: group, queries: buffers.queries, sequence, masked: observer != nil, into: &attention)
+            for head in group {
+                observer?.scores(layer: layer, head: head, positions: positions, &attention[head - first])
+            }
+            heads.softmax(heads: group, sequence, &attention)
+            for head in group {
+                observer?.weights(layer: layer, head: head, positions: positions, &attention[head - first])
+            }
+            heads.mix(heads: group, weights: &attention, rounded: isRounded, sequence, into: &buffers.mixed)
         }
     }
 
@@ -110,48 +109,20 @@ extension Decoder {
     }
 }
 
-extension AttentionProduct.Sequence {
-    /// The sequence in two: all rows but the last, and the last, which then has the bits that it has when it is the only one.
-    fileprivate var withLastRowAlone: [Self] {
-        guard rows.count > AttentionProduct.fewRows, let (keys, values) = withoutLastPosition else { return [self] }
-        return [
-            Self(rows: rows.dropLast(), firstVisible: firstVisible, keys: keys, values: values),
-            Self(
-                rows: rows.suffix(1), firstVisible: firstVisible + rows.count - 1, keys: self.keys, values: self.values),
-        ]
-    }
-
-    /// Keys and values without those of the last position.
-    private var withoutLastPosition: (keys: [AttentionProduct.Segment], values: [AttentionProduct.Segment])? {
-        func shortened(_ segments: [AttentionProduct.Segment]) -> [AttentionProduct.Segment]? {
-            guard let last = segments.last else { return nil }
-            let rest = AttentionProduct.Segment(rows: last.rows, count: last.count - 1, column: last.column)
-            return segments.dropLast() + (rest.count > 0 ? [rest] : [])
-        }
-        guard let keys = shortened(keys), let values = shortened(values) else { return nil }
-        return (keys, values)
-    }
-}
-
 /// Keys and values in float32 for kernels that take no others. What sequences that follow each other begin with is widened
 /// once.
 private struct WidenedSegments {
-    private var first:
-        (keys: KeyValueRows, values: KeyValueRows, widenedKeys: KeyValueRows, widenedValues: KeyValueRows)?
+    private var first: (stored: AttentionProduct.Segment, widened: AttentionProduct.Segment)?
 
     /// The same sequence in float32.
     mutating func floats(of sequence: AttentionProduct.Sequence) -> AttentionProduct.Sequence {
-        guard let keys = sequence.keys.first, let values = sequence.values.first, keys.rows.isBFloat16 else {
-            return sequence
-        }
-        if first.map({ $0.keys.isSameStorage(as: keys.rows) && $0.values.isSameStorage(as: values.rows) }) != true {
-            first = (keys.rows, values.rows, keys.rows.widened, values.rows.widened)
-        }
-        guard let first else { return sequence }
+        guard let segment = sequence.segments.first, segment.keys.isBFloat16 else { return sequence }
+        if first.map({ $0.stored.keys.isSameStorage(as: segment.keys) }) != true { first = (segment, segment.widened) }
+        guard let widened = first?.widened else { return sequence }
+        let shared = AttentionProduct.Segment(
+            keys: widened.keys, values: widened.values, first: segment.first, count: segment.count)
         return AttentionProduct.Sequence(
             rows: sequence.rows, firstVisible: sequence.firstVisible,
-            keys: [.init(rows: first.widenedKeys, count: keys.count)] + sequence.keys.dropFirst().map(\.widened),
-            values: [.init(rows: first.widenedValues, count: values.count)] + sequence.values.dropFirst().map(\.widened)
-        )
+            segments: [shared] + sequence.segments.dropFirst().map(\.widened))
     }
 }

@@ -5,26 +5,32 @@ extension Decoder {
     ///
     /// - Parameter results: which rows are read after the last layer; there the others are dropped where nobody sees them.
     func advance(
-        _ stack: inout RowStack, layer: Int, _ sequences: inout [SequenceRows], reading results: ResultRows
+        _ stack: inout RowStack, layer: Int, _ sequences: inout [SequenceRows], _ buffers: inout PassBuffers,
+        reading results: ResultRows
     ) throws {
         let weights = weights.layers[layer]
         try visit(.residIn, layer, &stack.states, stack.extents, sequences)
-        var input = branchInput(stack.states, norm: weights.attentionNorm)
-        try visit(.attnIn, layer, &input, stack.extents, sequences)
-        extendCaches(with: input, stack, layer: layer, &sequences)
+        readBranch(stack.states, norm: weights.attentionNorm, into: &buffers.input)
+        try visit(.attnIn, layer, &buffers.input, stack.extents, sequences)
+        extendCaches(stack, layer: layer, &sequences, &buffers)
         if results == .last, dropsRows(after: layer) {
-            stack.keepLastRows(of: sequences.map { !isSeen(afterKeysOf: layer, by: $0.hooks) }, and: &input)
+            stack.keepLastRows(of: sequences.map { !isSeen(afterKeysOf: layer, by: $0.hooks) }, and: &buffers.input)
         }
-        let products = LinearProducts(stack.products, lastRowAlone: dropsRows(after: layer))
-        var mixed = attend(input, stack.extents, products, layer: layer, sequences)
-        try visit(.headOut, layer, &mixed, stack.extents, sequences)
-        var attention = products.multiply(mixed, by: weights.output)
-        try visit(.attnOut, layer, &attention, stack.extents, sequences)
-        stack.states += branchOutput(attention, norm: weights.attentionNorm)
+        let products = dropsRows(after: layer) ? stack.products.withLastRowsAlone(stack.extents) : stack.products
+        attend(stack.extents, products, layer: layer, sequences, &buffers)
+        try visit(.headOut, layer, &buffers.mixed, stack.extents, sequences)
+        products.multiply(buffers.mixed, by: weights.output, into: &buffers.branch, &buffers.tiles)
+        try visit(.attnOut, layer, &buffers.branch, stack.extents, sequences)
+        addBranch(&buffers.branch, norm: weights.attentionNorm, to: &stack.states)
 
-        var feedForward = feedForward(branchInput(stack.states, norm: weights.feedForwardNorm), weights, products)
-        try visit(.mlpOut, layer, &feedForward, stack.extents, sequences)
-        stack.states += branchOutput(feedForward, norm: weights.feedForwardNorm)
+        readBranch(stack.states, norm: weights.feedForwardNorm, into: &buffers.input)
+        // `down(silu(gate(x)) · up(x))`
+        products.multiply(buffers.input, by: weights.gate, into: &buffers.gate, &buffers.tiles)
+        products.multiply(buffers.input, by: weights.up, into: &buffers.up, &buffers.tiles)
+        buffers.gate.gateWithSiLU(buffers.up)
+        products.multiply(buffers.gate, by: weights.down, into: &buffers.branch, &buffers.tiles)
+        try visit(.mlpOut, layer, &buffers.branch, stack.extents, sequences)
+        addBranch(&buffers.branch, norm: weights.feedForwardNorm, to: &stack.states)
         try visit(.residOut, layer, &stack.states, stack.extents, sequences)
     }
 
@@ -66,20 +72,21 @@ extension Decoder {
             || [.headOut, .attnOut, .mlpOut, .residOut].contains { hooks.wants($0, layer: layer) }
     }
 
-    private func branchInput(_ states: Matrix, norm: [Float]) -> Matrix {
-        guard configuration.normPlacement == .input else { return states }
-        return states.rmsNormalized(weight: norm, epsilon: configuration.rmsEpsilon)
+    /// What a branch reads of the residual stream, `[rows, hidden]`.
+    private func readBranch(_ states: Matrix, norm: [Float], into input: inout Matrix) {
+        switch configuration.normPlacement {
+        case .input: states.normalize(weight: norm, epsilon: configuration.rmsEpsilon, into: &input)
+        case .branchOutput:
+            input.reshape(rows: states.rows, columns: states.columns)
+            input.setRows(0, states)
+        }
     }
 
-    private func branchOutput(_ states: Matrix, norm: [Float]) -> Matrix {
-        guard configuration.normPlacement == .branchOutput else { return states }
-        return states.rmsNormalized(weight: norm, epsilon: configuration.rmsEpsilon)
-    }
-
-    /// `down(silu(gate(x)) · up(x))`, `[rows, hidden]`.
-    private func feedForward(_ input: Matrix, _ weights: DecoderWeights.Layer, _ products: LinearProducts) -> Matrix {
-        var gate = products.multiply(input, by: weights.gate)
-        gate.gateWithSiLU(products.multiply(input, by: weights.up))
-        return products.multiply(gate, by: weights.down)
+    /// Adds what a branch gave to the residual stream.
+    private func addBranch(_ branch: inout Matrix, norm: [Float], to states: inout Matrix) {
+        if configuration.normPlacement == .branchOutput {
+            branch.rmsNormalize(weight: norm, epsilon: configuration.rmsEpsilon)
+        }
+        states += branch
     }
 }

@@ -1,4 +1,5 @@
 package import Numerics
+import Synchronization
 
 // The forward pass of all families.
 //
@@ -8,7 +9,7 @@ package import Numerics
 // hooks nothing is copied for them.
 //
 // Weights are immutable and shared, so passes of several callers do not disturb each other; the products
-// inside are threaded by OpenBLAS, which wants them called from one long-lived thread.
+// inside share one team of threads, which wants them called from one long-lived thread.
 
 /// A Llama-style decoder: RMS norms, rotary positions, grouped-query attention, gated feed-forward blocks.
 package final class Decoder: Sendable {
@@ -18,6 +19,8 @@ package final class Decoder: Sendable {
     let weights: DecoderWeights
     let rotary: RotaryEmbedding
     let heads: AttentionProduct
+    /// Memory of passes of few rows, for the next ones: decoding then asks for none in any layer.
+    private let idleBuffers = Mutex<[PassBuffers]>([])
 
     /// - Parameters:
     ///   - weights: in the shapes that `configuration` gives.
@@ -94,11 +97,14 @@ package final class Decoder: Sendable {
             }
         }
         var stack = RowStack(sequences: sequences.count, hidden: configuration.hidden, products: grouping)
+        var buffers = idleBuffers.withLock { $0.popLast() } ?? PassBuffers()
+        defer { if buffers.areSmall { idleBuffers.withLock { $0.append(buffers) } } }
         for layer in 0..<configuration.layers {
             try boundary()
             for sequence in sequences { try sequence.hooks?.willEnter(layer: layer) }
             stack.join(sequences, layer: layer)
-            if stack.states.rows > 0 { try advance(&stack, layer: layer, &sequences, reading: results) }
+            guard stack.states.rows > 0 else { continue }
+            try advance(&stack, layer: layer, &sequences, &buffers, reading: results)
         }
         try boundary()
         for sequence in sequences { try sequence.hooks?.willEnter(layer: configuration.layers) }

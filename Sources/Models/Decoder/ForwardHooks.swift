@@ -20,6 +20,10 @@ package protocol ForwardHooks: AnyObject {
     /// Whether ``scores(layer:head:positions:_:)`` and ``weights(layer:head:positions:_:)`` want this layer.
     func wantsAttention(layer: Int) -> Bool
 
+    /// What ``scores(layer:head:positions:_:)`` and ``weights(layer:head:positions:_:)`` have to see of these rows; asked where
+    /// ``wantsAttention(layer:)``.
+    func view(layer: Int, positions: Range<Int>) -> AttentionView
+
     /// Before softmax, per query head: `[rows, keys]`, scaled, and masked causally with `-infinity`.
     ///
     /// An entry set to `-infinity` is masked; a row with no key left gets weights 0. Keys after a row's own position stay
@@ -38,7 +42,19 @@ extension ForwardHooks {
     package func wants(_ site: Site, layer: Int) -> Bool { false }
     package func visit(_ site: Site, layer: Int, positions: Range<Int>, state: inout Matrix) throws {}
     package func wantsAttention(layer: Int) -> Bool { false }
+    package func view(layer: Int, positions: Range<Int>) -> AttentionView { .all }
     package func scores(layer: Int, head: Int, positions: Range<Int>, _ scores: inout Matrix) {}
     package func weights(layer: Int, head: Int, positions: Range<Int>, _ weights: inout Matrix) {}
     package func finalNorm(positions: Range<Int>, state: Matrix) {}
+}
+
+/// What hooks see of the attention of some rows.
+package enum AttentionView: Sendable, Equatable {
+    /// Nothing: they do nothing to it.
+    case none
+    /// Nothing, and every head of these rows goes without some positions' keys, ascending ranges of them. Each row sees another
+    /// key.
+    case without([Range<Int>])
+    /// Scores and weights of every head.
+    case all
 }

@@ -44,7 +44,7 @@ package struct KVCache: Sendable {
     /// An empty cache for a decoder of this shape.
     package init(configuration: DecoderConfiguration) {
         base = nil
-        let empty: KeyValueRows = configuration.numberFormat == .bfloat16 ? .bfloat16([]) : .float32([])
+        let empty = KeyValueRows(inBFloat16: configuration.numberFormat == .bfloat16)
         keys = Array(repeating: empty, count: configuration.layers)
         values = keys
         shared = Array(repeating: 0, count: configuration.layers)
@@ -65,7 +65,7 @@ package struct KVCache: Sendable {
             "each layer begins with positions that the base has")
         base = Base(keys: cache.keys, values: cache.values)
         shared = first
-        keys = cache.keys.map(\.emptied)
+        keys = cache.keys.first.map { Array(repeating: $0.emptied, count: first.count) } ?? []
         values = keys
         committed = Array(repeating: 0, count: first.count)
         width = cache.width
@@ -111,23 +111,51 @@ package struct KVCache: Sendable {
     /// How many positions a layer holds, those of a pass under way among them.
     func length(layer: Int) -> Int { shared[layer] + keys[layer].count / width }
 
-    /// A layer's keys in the order of positions.
-    func keySegments(layer: Int) -> [AttentionProduct.Segment] { segments(base?.keys, keys, layer: layer) }
-
-    /// A layer's values, as ``keySegments(layer:)``.
-    func valueSegments(layer: Int) -> [AttentionProduct.Segment] { segments(base?.values, values, layer: layer) }
-
-    private func segments(
-        _ base: [KeyValueRows]?, _ own: [KeyValueRows], layer: Int
-    ) -> [AttentionProduct.Segment] {
-        var segments: [AttentionProduct.Segment] = []
-        if let base, shared[layer] > 0 {
-            segments.append(.init(rows: base[layer], count: shared[layer]))
+    /// Adds a layer's keys and values, in the order of positions, to the sequence that was begun last in a batch.
+    ///
+    /// - Parameters:
+    ///   - positions: how many of the first positions are meant; all where `nil`.
+    ///   - hidden: positions that are left out, ascending.
+    /// - Returns: how many there are.
+    @discardableResult
+    func addSegments(
+        layer: Int, upTo positions: Int? = nil, without hidden: [Range<Int>] = [],
+        to batch: inout AttentionProduct.Batch
+    ) -> Int {
+        let end = positions ?? length(layer: layer)
+        var count = 0
+        func add(_ range: Range<Int>) {
+            let fromBase = range.clamped(to: 0..<shared[layer])
+            if let base, !fromBase.isEmpty {
+                batch.append(
+                    AttentionProduct.Segment(
+                        keys: base.keys[layer], values: base.values[layer], first: fromBase.lowerBound,
+                        count: fromBase.count))
+            }
+            let own = range.clamped(to: shared[layer]..<max(shared[layer], end))
+            if !own.isEmpty {
+                batch.append(
+                    AttentionProduct.Segment(
+                        keys: keys[layer], values: values[layer], first: own.lowerBound - shared[layer],
+                        count: own.count))
+            }
+            count += range.count
         }
-        if !own[layer].isEmpty {
-            segments.append(.init(rows: own[layer], count: own[layer].count / width, column: shared[layer]))
+        var start = 0
+        for range in hidden where range.lowerBound < end {
+            if start < range.lowerBound { add(start..<range.lowerBound) }
+            start = max(start, range.upperBound)
         }
-        return segments
+        if start < end { add(start..<end) }
+        return count
+    }
+
+    /// A layer's keys and values in the order of positions.
+    func segments(layer: Int) -> [AttentionProduct.Segment] {
+        var batch = AttentionProduct.Batch()
+        batch.append(rows: 0..<0, firstVisible: 0)
+        addSegments(layer: layer, to: &batch)
+        return batch.segments
     }
 
     /// The bytes of the own keys and values.

@@ -6,10 +6,11 @@ struct RowStack {
     var states: Matrix
     /// Each sequence's rows in the stack; empty for one that has not joined yet.
     private(set) var extents: [Range<Int>]
-    let products: ProductRows
+    /// How these rows are multiplied.
+    private(set) var products: LinearProducts
 
     init(sequences: Int, hidden: Int, products: ProductRows) {
-        self.products = products
+        self.products = LinearProducts(products)
         states = Matrix(rows: 0, columns: hidden)
         extents = Array(repeating: 0..<0, count: sequences)
     }
@@ -29,6 +30,7 @@ struct RowStack {
             start = end
         }
         states = Matrix(rows: start, columns: states.columns, elements: elements)
+        products = products.of(extents)
     }
 
     /// Goes on with the last row alone of the sequences that say so.
@@ -44,6 +46,7 @@ struct RowStack {
             defer { start += rows.count }
             return start..<start + rows.count
         }
+        products = products.of(extents)
     }
 }
 

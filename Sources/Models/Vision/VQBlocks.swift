@@ -35,17 +35,16 @@ struct AttentionBlock: Sendable {
         let pixels = map.states.rows
         let shape = AttentionProduct(heads: 1, kvHeads: 1, headSize: map.channels)
         let tile = max(1, min(pixels, Self.scoreElements / pixels))
+        let segment = AttentionProduct.Segment(
+            keys: KeyValueRows(keys.elements), values: KeyValueRows(values.elements), count: pixels)
         var mixed = Matrix(rows: pixels, columns: map.channels)
         for first in stride(from: 0, to: pixels, by: tile) {
             let range = first..<min(first + tile, pixels)
-            var scores = Matrix(rows: range.count, columns: pixels)
-            shape.scores(
-                head: 0, queries: queries, rows: range, keys: .init(elements: keys.elements, count: pixels),
-                into: &scores)
-            scores.softmaxRows(firstVisible: pixels)
-            shape.mix(
-                head: 0, weights: scores, values: .init(elements: values.elements, count: pixels), into: &mixed,
-                rows: range)
+            let sequence = AttentionProduct.Sequence(rows: range, firstVisible: pixels, segments: [segment])
+            var attention = [Matrix(rows: range.count, columns: pixels)]
+            shape.scores(heads: 0..<1, queries: queries, sequence, masked: false, into: &attention)
+            shape.softmax(heads: 0..<1, sequence, &attention)
+            shape.mix(heads: 0..<1, weights: &attention, sequence, into: &mixed)
         }
         output.add(FeatureMap(height: map.height, width: map.width, states: mixed), to: &map)
     }
