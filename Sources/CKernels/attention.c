@@ -1,6 +1,7 @@
 #include "vectors.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,11 +33,43 @@ static size_t positions(const ckernels_sequence *s) { return s->visible + s->row
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/// Memory for one head's work, a cache line apart from others'.
-static void *scratch(size_t bytes) {
-    void *memory = NULL;
-    if (posix_memalign(&memory, 64, bytes > 0 ? bytes : 64) != 0) abort();
-    return memory;
+/// What a thread works in, one region a use.
+enum region { GROUPS, SCORES, ROOM, KEYS, VALUES, PANELS, REGIONS };
+
+/// A thread's regions. They are kept, so that attention asks for memory once a thread and not once a head.
+struct regions {
+    void *start[REGIONS];
+    size_t bytes[REGIONS];
+};
+
+static pthread_key_t regions_key;
+static pthread_once_t regions_once = PTHREAD_ONCE_INIT;
+
+static void end_regions(void *own) {
+    struct regions *regions = own;
+    for (int region = 0; region < REGIONS; region++) free(regions->start[region]);
+    free(regions);
+}
+
+static void begin_regions(void) {
+    if (pthread_key_create(&regions_key, end_regions) != 0) abort();
+}
+
+/// `bytes` at least, a cache line apart from others', whatever they held.
+static void *scratch(enum region region, size_t bytes) {
+    pthread_once(&regions_once, begin_regions);
+    struct regions *regions = pthread_getspecific(regions_key);
+    if (!regions) {
+        regions = calloc(1, sizeof *regions);
+        if (!regions || pthread_setspecific(regions_key, regions) != 0) abort();
+    }
+    if (regions->bytes[region] < bytes || !regions->start[region]) {
+        free(regions->start[region]);
+        // A little more, so that a text that grows by a token a time does not ask every time.
+        regions->bytes[region] = bytes + bytes / 8 + 64;
+        if (posix_memalign(&regions->start[region], 64, regions->bytes[region]) != 0) abort();
+    }
+    return regions->start[region];
 }
 
 /// What sequences of many rows need room for, in positions: `shared` that the longest of them begin with, and `own` for the rest
@@ -122,7 +155,7 @@ void ckernels_attend(
     ckernels_level level, const ckernels_heads *heads, size_t count, const ckernels_sequence *sequences
 ) {
     if (count == 0) return;
-    struct group *groups = scratch(count * sizeof *groups);
+    struct group *groups = scratch(GROUPS, count * sizeof *groups);
     size_t group_count = 0;
     for (size_t s = 0; s < count; s++) {
         const ckernels_sequence *first = s > 0 ? groups[group_count - 1].sequences : NULL;
@@ -143,7 +176,6 @@ void ckernels_attend(
     } else {
         ckernels_parallel(heads->heads * group_count, &attention, one_head);
     }
-    free(groups);
 }
 
 void ckernels_head_scores(
@@ -151,14 +183,13 @@ void ckernels_head_scores(
     size_t stride
 ) {
     struct group group = group_of(level, heads, sequence);
-    float *room = scratch(TILE * heads->size * sizeof *room);
+    float *room = scratch(ROOM, TILE * heads->size * sizeof *room);
     switch (level) {
     case CKERNELS_PLAIN: few_scores_plain(&group, head, stride, scores, room); break;
     case CKERNELS_AVX2: few_scores_avx2(&group, head, stride, scores, room); break;
     case CKERNELS_AVX512:
     case CKERNELS_AVX512_BF16: few_scores_avx512(&group, head, stride, scores, room); break;
     }
-    free(room);
 }
 
 void ckernels_head_mix(
@@ -166,12 +197,11 @@ void ckernels_head_mix(
     const float *weights, size_t stride
 ) {
     struct group group = group_of(level, heads, sequence);
-    float *room = scratch(TILE * heads->size * sizeof *room);
+    float *room = scratch(ROOM, TILE * heads->size * sizeof *room);
     switch (level) {
     case CKERNELS_PLAIN: few_mix_plain(&group, head, stride, weights, room); break;
     case CKERNELS_AVX2: few_mix_avx2(&group, head, stride, weights, room); break;
     case CKERNELS_AVX512:
     case CKERNELS_AVX512_BF16: few_mix_avx512(&group, head, stride, weights, room); break;
     }
-    free(room);
 }

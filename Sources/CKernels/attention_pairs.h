@@ -168,10 +168,10 @@ static void pair_rows(const struct group *g, size_t head) {
     struct extent extent = extent_of(g, 4 * WIDE);
     if (extent.shared == 0) return;
     size_t positions = extent.padded + extent.own, stride = extent.longest + 5 * WIDE;
-    uint32_t *keys = scratch(positions * pairs * sizeof *keys);
-    uint32_t *values = scratch((positions + 1) * pairs * sizeof *values);
-    struct pair_panel *panels = scratch(extent.segments * sizeof *panels);
-    float *scores = scratch(PAIR_ROWS * (2 * stride + size) * sizeof *scores);
+    uint32_t *keys = scratch(KEYS, positions * pairs * sizeof *keys);
+    uint32_t *values = scratch(VALUES, (positions + 1) * pairs * sizeof *values);
+    struct pair_panel *panels = scratch(PANELS, extent.segments * sizeof *panels);
+    float *scores = scratch(SCORES, PAIR_ROWS * (2 * stride + size) * sizeof *scores);
     struct pair_room room = {
         scores, (uint32_t *)(void *)(scores + PAIR_ROWS * stride),
         (uint32_t *)(void *)(scores + 2 * PAIR_ROWS * stride), stride};
@@ -193,8 +193,4 @@ static void pair_rows(const struct group *g, size_t head) {
             pair_row_block(g, head, q, row, panels, q->segment_count, &room);
         }
     }
-    free(keys);
-    free(values);
-    free(panels);
-    free(scores);
 }

@@ -348,9 +348,9 @@ TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t st
     struct extent extent = extent_of(g, 4 * LANES);
     if (extent.shared == 0) return;
     size_t shared = extent.shared, padded = extent.padded;
-    float *keys = scratch((padded + extent.own) * size * sizeof *keys);
-    float *values = scratch((padded + extent.own) * size * sizeof *values);
-    struct NAME(panel) *panels = scratch(extent.segments * sizeof *panels);
+    float *keys = scratch(KEYS, (padded + extent.own) * size * sizeof *keys);
+    float *values = scratch(VALUES, (padded + extent.own) * size * sizeof *values);
+    struct NAME(panel) *panels = scratch(PANELS, extent.segments * sizeof *panels);
     const ckernels_segment longest = {g->sequences->segments->keys, g->sequences->segments->values, shared};
     NAME(pack)(g, start, &longest, shared, keys, values, room);
     for (size_t s = 0; s < g->count; s++) {
@@ -369,9 +369,6 @@ TARGET static void NAME(many_rows)(const struct group *g, size_t head, size_t st
             NAME(row_block)(g, head, q, row, panels, q->segment_count, scores, stride);
         }
     }
-    free(keys);
-    free(values);
-    free(panels);
 }
 
 /// - many: whether sequences of many rows are computed, too.
@@ -384,11 +381,10 @@ TARGET static void NAME(head)(const struct group *g, size_t head, int many) {
     if (few > rows) rows = few;
     // Whole blocks of scores, also of a panel that begins anywhere.
     stride += 4 * LANES;
-    float *scores = scratch((rows * stride + TILE * g->size) * sizeof *scores);
+    float *scores = scratch(SCORES, (rows * stride + TILE * g->size) * sizeof *scores);
     float *room = scores + rows * stride;
     if (few > 0) NAME(few_rows)(g, head, stride, scores, room);
     if (many) NAME(many_rows)(g, head, stride, scores, room);
-    free(scores);
 }
 
 #undef ROW_CASES

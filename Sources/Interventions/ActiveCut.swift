@@ -7,6 +7,11 @@ struct ActiveCut {
     private let heads: Set<Int>
     private let promptTokens: Int
     let coversAllHeads: Bool
+    /// The keys that a cut query goes without, where that is all that the cut does to it: masked keys of the prompt, in every
+    /// head, and not so many pieces that looking would be cheaper.
+    let hiddenKeys: [Range<Int>]?
+
+    private static let mostPieces = 32
 
     init(_ knockout: ResolvedKnockout, promptTokens: Int, layers: Int) {
         self.knockout = knockout
@@ -19,6 +24,15 @@ struct ActiveCut {
         self.inLayer = inLayer
         heads = Set(knockout.heads)
         coversAllHeads = knockout.coversAllHeads
+        let ranges = knockout.keys.prompt.consecutiveRanges
+        let isPlain = knockout.mode == .mask && knockout.coversAllHeads && !knockout.keys.generated
+        hiddenKeys = isPlain && ranges.count <= Self.mostPieces ? ranges : nil
+    }
+
+    /// Whether one of these positions is a query of it.
+    func cuts(anyOf positions: Range<Int>) -> Bool {
+        if positions.upperBound > promptTokens, knockout.queries.generated { return true }
+        return isQuery[positions.clamped(to: 0..<promptTokens)].contains(true)
     }
 
     func acts(in layer: Int) -> Bool { inLayer[layer] }
@@ -52,7 +66,10 @@ struct CutAccount {
     var queriesWithoutKeys = 0
 
     /// What the receipt reports: the prompt's pass, or the generated steps where the prompt's pass cut nothing.
-    var tally: Tally { prompt.edges > 0 ? prompt : generated }
+    var tally: Tally { isOfPrompt ? prompt : generated }
+
+    /// Whether generated steps can change nothing of the tally any more.
+    var isOfPrompt: Bool { prompt.edges > 0 }
 
     mutating func add(edges: Int, mass: Double, whileReadingPrompt: Bool) {
         func adding(to tally: inout Tally) {
@@ -62,5 +79,18 @@ struct CutAccount {
             tally.maximum = max(tally.maximum, mass)
         }
         if whileReadingPrompt { adding(to: &prompt) } else { adding(to: &generated) }
+    }
+}
+
+extension [Int] {
+    /// Ascending numbers as ranges of consecutive ones.
+    fileprivate var consecutiveRanges: [Range<Int>] {
+        reduce(into: []) { ranges, number in
+            if let last = ranges.last, last.upperBound == number {
+                ranges[ranges.endIndex - 1] = last.lowerBound..<number + 1
+            } else {
+                ranges.append(number..<number + 1)
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Numerics
 
 /// The knockouts of one run at work, with the attention that they cut.
@@ -14,6 +15,21 @@ struct AttentionCuts {
     }
 
     func act(in layer: Int) -> Bool { cuts.contains { $0.acts(in: layer) } }
+
+    /// What has to be seen of some rows' attention in a layer.
+    ///
+    /// Of generated rows nothing, once the receipt's figures are those of the prompt: then whole positions are left out of what
+    /// the rows attend to. A generated row always sees itself.
+    func view(layer: Int, positions: Range<Int>) -> AttentionView {
+        var hidden: [Range<Int>] = []
+        for (index, cut) in cuts.enumerated() where cut.acts(in: layer) && cut.cuts(anyOf: positions) {
+            guard positions.lowerBound >= promptTokens, accounts[index].isOfPrompt, let ranges = cut.hiddenKeys else {
+                return .all
+            }
+            hidden = hidden.isEmpty ? ranges : (hidden + ranges).sorted { $0.lowerBound < $1.lowerBound }
+        }
+        return hidden.isEmpty ? .none : .without(hidden)
+    }
 
     /// Before softmax: masks what mode `mask` cuts.
     mutating func mask(layer: Int, head: Int, positions: Range<Int>, _ scores: inout Matrix) {

@@ -69,8 +69,8 @@ package struct Generation: Sendable, Equatable {
 /// Chooses tokens from distributions.
 ///
 /// A draw takes one number of ``SplitMix64`` seeded with `seed`: the same seed and the same distributions give the same
-/// tokens on every machine. Tokens are ranked by probability at that temperature, ties by the smaller id; the smallest set of
-/// the first ones that holds `topP` is kept, and the draw falls on it in proportion.
+/// tokens on every machine. The draw falls on the tokens that stay likely (``NextTokenDistribution/likely(temperature:topP:)``) in
+/// proportion, in the order of their ids.
 struct Sampler {
     private let options: GenerationOptions
     private var generator: SplitMix64
@@ -83,25 +83,12 @@ struct Sampler {
     /// The next token: the likeliest at temperature 0, else a draw.
     mutating func next(_ distribution: NextTokenDistribution) -> Int {
         guard options.temperature > 0 else { return distribution.argmax }
-        let scaled = NextTokenDistribution(
-            logits: distribution.logits.map {
-                $0 <= -Float.greatestFiniteMagnitude ? $0 : $0 / Float(options.temperature)
-            })
-        let order = scaled.probabilities.indices.sorted {
-            (scaled.probabilities[$0], $1) > (scaled.probabilities[$1], $0)
-        }
-        var kept: [Int] = []
-        var mass = 0.0
-        for id in order where scaled.probabilities[id] > 0 {
-            kept.append(id)
-            mass += scaled.probabilities[id]
-            if mass >= options.topP { break }
-        }
-        var draw = generator.uniform() * mass
-        for id in kept {
-            draw -= scaled.probabilities[id]
+        let kept = distribution.likely(temperature: options.temperature, topP: options.topP)
+        var draw = generator.uniform() * kept.reduce(0) { $0 + $1.weight }
+        for (id, weight) in kept {
+            draw -= weight
             if draw < 0 { return id }
         }
-        return kept.last ?? distribution.argmax
+        return kept.last?.id ?? distribution.argmax
     }
 }

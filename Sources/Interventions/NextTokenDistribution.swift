@@ -3,43 +3,78 @@ package import Models
 import Numerics
 
 /// The distribution over the next token, over text tokens only where the model masks the others.
+///
+/// Of the probabilities those that are asked for are computed: a decoding step asks for one.
 package struct NextTokenDistribution: Sendable {
     /// One logit a vocabulary entry; masked ones are −3.4028235e38.
     package let logits: [Float]
-    /// One probability a vocabulary entry; masked ones are 0.
-    package let probabilities: [Double]
+    /// The likeliest token; ties by the smaller id, as `argmax`.
+    package let argmax: Int
+    private let peak: Float
+    /// Of the exponentials of all logits above the peak's.
+    private let total: Double
 
     package init(logits: [Float]) {
         self.logits = logits
-        let peak = Double(logits.max() ?? 0)
-        var weights = logits.map { $0 <= -Float.greatestFiniteMagnitude ? 0 : exp(Double($0) - peak) }
-        let total = weights.reduce(0, +)
+        (argmax, peak) = Logits.largest(logits) ?? (0, 0)
+        total = Logits.exponentialSum(logits, peak: peak)
+    }
+
+    /// One probability a vocabulary entry; masked ones are 0.
+    package var probabilities: [Double] {
+        var weights = Logits.exponentials(logits, peak: peak).weights
         for index in weights.indices { weights[index] /= total }
-        probabilities = weights
+        return weights
+    }
+
+    /// P(token).
+    package func probability(of id: Int) -> Double {
+        logits[id] <= -Float.greatestFiniteMagnitude ? 0 : exp(Double(logits[id]) - Double(peak)) / total
     }
 
     /// The `count` likeliest tokens, the likeliest first; ties by the smaller id.
     package func top(_ count: Int) -> [(id: Int, probability: Double)] {
+        first(count).map { ($0, probability(of: $0)) }
+    }
+
+    /// The ids of the `count` largest logits, the largest first; ties by the smaller id.
+    private func first(_ count: Int) -> [Int] {
         guard count > 0 else { return [] }
-        var best: [(id: Int, probability: Double)] = []
-        for (id, probability) in probabilities.enumerated() {
-            if best.count == count, let last = best.last, probability <= last.probability { continue }
-            let at = best.firstIndex { probability > $0.probability } ?? best.count
-            best.insert((id, probability), at: at)
+        var best: [Int] = []
+        var least = -Float.infinity
+        for (id, logit) in logits.enumerated() {
+            if best.count == count, logit <= least { continue }
+            best.insert(id, at: best.firstIndex { logit > logits[$0] } ?? best.endIndex)
             if best.count > count { best.removeLast() }
+            least = best.last.map { logits[$0] } ?? -.infinity
         }
         return best
     }
 
-    /// The likeliest token; ties by the smaller id, as `argmax`.
-    package var argmax: Int {
-        var best = 0
-        for id in logits.indices where logits[id] > logits[best] { best = id }
-        return best
+    /// ln P(token).
+    package func logProbability(of id: Int) -> Double {
+        logits[id] <= -Float.greatestFiniteMagnitude ? -.infinity : Double(logits[id]) - Double(peak) - log(total)
     }
 
-    /// ln P(token).
-    package func logProbability(of id: Int) -> Double { log(probabilities[id]) }
+    /// The ids that stay likely at a temperature, ascending, with their weights: the smallest set of the likeliest tokens, ties by
+    /// the smaller id, that holds `topP` of the probability.
+    package func likely(temperature: Double, topP: Double) -> [(id: Int, weight: Double)] {
+        let scaled = logits.map { $0 <= -Float.greatestFiniteMagnitude ? $0 : $0 / Float(temperature) }
+        let (weights, sum) = Logits.exponentials(scaled, peak: Logits.largest(scaled)?.value ?? 0)
+        guard topP < 1 else { return weights.enumerated().filter { $1 > 0 }.map { ($0, $1) } }
+        // Tokens of less weight than this hold less than 1 - topP all together, so that none of them is needed.
+        let floor = (1 - topP) * sum / Double(max(1, weights.count))
+        let order = weights.indices.filter { weights[$0] > 0 && weights[$0] >= floor }
+            .sorted { (weights[$0], $1) > (weights[$1], $0) }
+        var kept: [Int] = []
+        var mass = 0.0
+        for id in order {
+            kept.append(id)
+            mass += weights[id]
+            if mass >= topP * sum { break }
+        }
+        return kept.sorted().map { ($0, weights[$0]) }
+    }
 
     /// Σ min(p, q) (paper-protocol §3.6, `similarity`): 1 for equal distributions, 0 for disjoint ones.
     ///
@@ -67,10 +102,11 @@ package struct NextTokenDistribution: Sendable {
     ///
     /// - Parameter relativeError: twice the error of one logit, of which two are compared.
     package func isNearTie(relativeError: Float) -> Bool {
-        let pair = top(2)
+        let pair = first(2)
         guard pair.count == 2 else { return false }
-        let scale = logits.lazy.filter { $0 > -Float.greatestFiniteMagnitude }.map { abs($0) }.max() ?? 0
-        return logits[pair[0].id] - logits[pair[1].id] < relativeError * scale
+        var scale: Float = 0
+        for logit in logits where logit > -Float.greatestFiniteMagnitude { scale = max(scale, abs(logit)) }
+        return logits[pair[0]] - logits[pair[1]] < relativeError * scale
     }
 
     /// Whether the error of a number format could have decided the first place.

@@ -66,6 +66,10 @@ final class RunHooks: ForwardHooks {
 
     func wantsAttention(layer: Int) -> Bool { cuts.act(in: layer) || attention.wants(layer: layer) }
 
+    func view(layer: Int, positions: Range<Int>) -> AttentionView {
+        attention.wants(layer: layer, anyOf: positions) ? .all : cuts.view(layer: layer, positions: positions)
+    }
+
     func scores(layer: Int, head: Int, positions: Range<Int>, _ scores: inout Matrix) {
         cuts.mask(layer: layer, head: head, positions: positions, &scores)
     }

@@ -74,7 +74,8 @@ extension AttentionProduct {
         let isBFloat16 = sequence.segments.first?.keys.isBFloat16 ?? false
         precondition(
             sequence.firstVisible > 0
-                && (sequence.firstVisible + sequence.rows.count - 1 == keys || !isBFloat16 && sequence.firstVisible == keys),
+                && (sequence.firstVisible + sequence.rows.count - 1 == keys
+                    || !isBFloat16 && sequence.firstVisible == keys),
             "the last row sees all keys, or every row does")
         precondition(
             attention.count >= heads.count

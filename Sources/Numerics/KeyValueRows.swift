@@ -63,7 +63,8 @@ package struct KeyValueRows: Sendable {
         guard !isKnownUniquelyReferenced(&storage) || storage.capacity < needed else { return }
         let isFirst = storage.count == 0 && bytes >= Self.manyBytes
         storage = Storage(
-            capacity: isFirst ? needed : needed + Self.spare(beside: needed), copying: storage.start, count: storage.count)
+            capacity: isFirst ? needed : needed + Self.spare(beside: needed), copying: storage.start,
+            count: storage.count)
     }
 
     /// Adds rows at the end, rounded to the nearest, ties to even, where the format asks for it. Growth is amortised.

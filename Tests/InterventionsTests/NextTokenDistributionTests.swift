@@ -39,4 +39,35 @@ struct NextTokenDistributionTests {
         #expect(distribution.isNearTie(relativeError: 2e-4))
         #expect(!NextTokenDistribution(logits: [1, 3, 2.9, 2]).isNearTie(relativeError: 2e-4))
     }
+
+    @Test("probabilities of a large vocabulary are those of the library's exponential")
+    func largeVocabulary() {
+        let logits: [Float] = (0..<10_007).map { id in
+            let spread = Float((id * 7919) % 10_007) / 300
+            return spread - Float(id % 3) * 250
+        }
+        let distribution = NextTokenDistribution(logits: logits)
+        let peak = Double(logits.max() ?? 0)
+        let weights = logits.map { exp(Double($0) - peak) }
+        let total = weights.reduce(0, +)
+        for (probability, weight) in zip(distribution.probabilities, weights) {
+            let expected: Double = weight / total
+            let allowed: Double = 1e-14 * probability + 1e-300
+            #expect(abs(probability - expected) <= allowed)
+        }
+        for id in [0, 5000, distribution.argmax] {
+            #expect(abs(distribution.probability(of: id) - distribution.probabilities[id]) < 1e-15)
+            #expect(abs(distribution.logProbability(of: id) - log(weights[id] / total)) < 1e-9)
+        }
+    }
+
+    @Test("what stays likely is the smallest set that holds the probability, ties by the smaller id")
+    func likely() {
+        let distribution = NextTokenDistribution(logits: [1, 3, 3, 2, -Float.greatestFiniteMagnitude])
+        #expect(distribution.likely(temperature: 1, topP: 1).map(\.id) == [0, 1, 2, 3])
+        #expect(distribution.likely(temperature: 1, topP: 0.39).map(\.id) == [1])
+        #expect(distribution.likely(temperature: 1, topP: 0.5).map(\.id) == [1, 2])
+        #expect(distribution.likely(temperature: 1, topP: 0.9).map(\.id) == [1, 2, 3])
+        #expect(distribution.likely(temperature: 1, topP: 1e-9).map(\.id) == [1])
+    }
 }

@@ -63,28 +63,32 @@ import Testing
         let queries = Numbers.matrix(4, 12, seed: 7)
         let rows = 1..<3
         let keys = Numbers.matrix(5, 6, seed: 8)
-        var segments = [AttentionProduct.Segment(elements: keys.elements, count: cut)]
-        if cut < 5 {
-            let rest = Array(keys.elements.dropFirst(cut * 6))
-            segments.append(AttentionProduct.Segment(elements: rest, count: 5 - cut, column: cut))
+        func segment(_ range: Range<Int>) -> AttentionProduct.Segment {
+            let rows = KeyValueRows(Array(keys.elements[range.lowerBound * 6..<range.upperBound * 6]))
+            return .init(keys: rows, values: rows, count: range.count)
         }
-        var scores = Matrix(rows: 2, columns: 5)
+        let sequence = AttentionProduct.Sequence(
+            rows: rows, firstVisible: 4, segments: cut < 5 ? [segment(0..<cut), segment(cut..<5)] : [segment(0..<5)])
         var output = Matrix(rows: 4, columns: 12, repeating: 9)
+        var all = Array(repeating: Matrix(rows: 2, columns: 5), count: 4)
+        shape.scores(heads: 0..<4, queries: queries, sequence, masked: false, into: &all)
         for head in 0..<4 {
-            for segment in segments {
-                shape.scores(head: head, queries: queries, rows: rows, keys: segment, into: &scores)
-            }
             for row in 0..<2 {
                 for key in 0..<5 {
                     var dot: Float = 0
                     for column in 0..<3 {
                         dot += queries[1 + row, head * 3 + column] * keys[key, head / 2 * 3 + column]
                     }
-                    #expect(abs(scores[row, key] - dot / Float(3).squareRoot()) < 1e-5)
+                    #expect(abs(all[head][row, key] - dot / Float(3).squareRoot()) < 1e-5)
                 }
             }
         }
-        for segment in segments { shape.mix(head: 2, weights: scores, values: segment, into: &output, rows: rows) }
+        var masked = Array(repeating: Matrix(rows: 2, columns: 5), count: 1)
+        shape.scores(heads: 2..<3, queries: queries, sequence, masked: true, into: &masked)
+        #expect(masked[0][0, 4] == -.infinity && masked[0][1, 4] == all[2][1, 4])
+        let scores = all[2]
+        var weights = [scores]
+        shape.mix(heads: 2..<3, weights: &weights, sequence, into: &output)
         for row in 0..<4 {
             for column in 0..<12 where !(rows.contains(row) && (6..<9).contains(column)) {
                 #expect(output[row, column] == 9)
@@ -109,27 +113,22 @@ import Testing
             let width = kvHeads * headSize
             let queries = Numbers.matrix(rows + 2, heads * headSize, seed: 51)
             let (keys, values) = (Numbers.list(total * width, seed: 52), Numbers.list(total * width, seed: 53))
-            func segments(_ elements: [Float]) -> [AttentionProduct.Segment] {
-                [
-                    .init(elements: elements, count: cut),
-                    .init(elements: Array(elements[(cut * width)...]), count: total - cut, column: cut),
-                ]
+            func segment(_ range: Range<Int>) -> AttentionProduct.Segment {
+                let elements = range.lowerBound * width..<range.upperBound * width
+                return .init(
+                    keys: KeyValueRows(Array(keys[elements])), values: KeyValueRows(Array(values[elements])),
+                    count: range.count)
             }
-            var expected = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
-            var weights = Matrix(rows: rows, columns: total)
-            for head in 0..<heads {
-                for segment in segments(keys) {
-                    shape.scores(head: head, queries: queries, rows: 1..<rows + 1, keys: segment, into: &weights)
-                }
-                weights.softmaxRows(firstVisible: before + 1)
-                for segment in segments(values) {
-                    shape.mix(head: head, weights: weights, values: segment, into: &expected, rows: 1..<rows + 1)
-                }
-            }
-            var result = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
             let sequence = AttentionProduct.Sequence(
-                rows: 1..<rows + 1, firstVisible: before + 1, keys: segments(keys), values: segments(values))
+                rows: 1..<rows + 1, firstVisible: before + 1, segments: [segment(0..<cut), segment(cut..<total)])
+            var expected = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
+            var weights = Array(repeating: Matrix(rows: rows, columns: total), count: heads)
+            shape.scores(heads: 0..<heads, queries: queries, sequence, masked: false, into: &weights)
+            shape.softmax(heads: 0..<heads, sequence, &weights)
+            shape.mix(heads: 0..<heads, weights: &weights, sequence, into: &expected)
+            var result = Matrix(rows: rows + 2, columns: heads * headSize, repeating: 9)
             shape.mix(queries: queries, [sequence], into: &result)
+            #expect(result.row(0).allSatisfy { $0 == 9 } && result.row(rows + 1).allSatisfy { $0 == 9 })
             for (x, y) in zip(result.elements, expected.elements) { #expect(abs(x - y) < 2e-6) }
         }
     }
@@ -137,21 +136,26 @@ import Testing
     @Test("sequences that share keys get the bits that each gets alone")
     func sharedKeys() {
         let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 40)
-        let base = (keys: Numbers.list(300 * 80, seed: 54), values: Numbers.list(300 * 80, seed: 55))
+        let base = (
+            keys: KeyValueRows(Numbers.list(300 * 80, seed: 54)), values: KeyValueRows(Numbers.list(300 * 80, seed: 55))
+        )
         let queries = Numbers.matrix(60, 160, seed: 56)
         var sequences: [AttentionProduct.Sequence] = []
         var first = 0
         // Few rows and many, more and less of the base, own keys and none.
         for (rows, shared, own) in [(1, 300, 1), (20, 280, 20), (3, 150, 9), (9, 300, 0), (8, 200, 8), (12, 1, 70)] {
-            func segments(_ elements: [Float], seed: UInt64) -> [AttentionProduct.Segment] {
-                let base = AttentionProduct.Segment(elements: elements, count: shared)
-                let mine = Numbers.list(own * 80, seed: seed + UInt64(first))
-                return own > 0 ? [base, .init(elements: mine, count: own, column: shared)] : [base]
+            var segments = [
+                AttentionProduct.Segment(
+                    keys: base.keys, values: base.values, count: shared)
+            ]
+            if own > 0 {
+                segments.append(
+                    .init(
+                        keys: KeyValueRows(Numbers.list(own * 80, seed: 57 + UInt64(first))),
+                        values: KeyValueRows(Numbers.list(own * 80, seed: 58 + UInt64(first))), count: own))
             }
             sequences.append(
-                .init(
-                    rows: first..<first + rows, firstVisible: shared + own - rows + 1,
-                    keys: segments(base.keys, seed: 57), values: segments(base.values, seed: 58)))
+                .init(rows: first..<first + rows, firstVisible: shared + own - rows + 1, segments: segments))
             first += rows
         }
         var together = Matrix(rows: 60, columns: 160)
@@ -162,7 +166,45 @@ import Testing
         #expect(together.rows(0..<first).elements.allSatisfy { $0 != 0 && abs($0) < 1 })
     }
 
-    @Test("a product that is cut into blocks for several threads is the one that is made in one piece", arguments: [(1050, 1344), (1050, 96), (40, 1200)])
+    @Test("positions that are left out are positions that are not there")
+    func leftOut() {
+        let shape = AttentionProduct(heads: 2, kvHeads: 1, headSize: 20)
+        let (keys, values) = (Numbers.list(50 * 20, seed: 61), Numbers.list(50 * 20, seed: 62))
+        let queries = Numbers.matrix(1, 40, seed: 63)
+        let all = (keys: KeyValueRows(keys), values: KeyValueRows(values))
+        var gaps = AttentionProduct.Batch()
+        gaps.append(rows: 0..<1) { batch in
+            for range in [3..<10, 12..<50] {
+                batch.append(.init(keys: all.keys, values: all.values, first: range.lowerBound, count: range.count))
+            }
+            return 45
+        }
+        func rest(_ elements: [Float]) -> KeyValueRows {
+            KeyValueRows(Array(elements[3 * 20..<10 * 20] + elements[(12 * 20)...]))
+        }
+        let sequence = AttentionProduct.Sequence(
+            rows: 0..<1, firstVisible: 45, segments: [.init(keys: rest(keys), values: rest(values), count: 45)])
+        var (left, right) = (Matrix(rows: 1, columns: 40), Matrix(rows: 1, columns: 40))
+        shape.mix(queries: queries, &gaps, into: &left)
+        shape.mix(queries: queries, [sequence], into: &right)
+        for (x, y) in zip(left.elements, right.elements) { #expect(abs(x - y) < 1e-6) }
+        #expect(right.elements.contains { abs($0) > 1e-3 })
+    }
+
+    @Test("a matrix takes another shape in the memory that it has")
+    func reshaping() {
+        var matrix = Numbers.matrix(4, 6, seed: 64)
+        matrix.reshape(rows: 2, columns: 5)
+        #expect(matrix.rows == 2 && matrix.columns == 5 && matrix.elements.count == 10)
+        matrix.reshape(rows: 7, columns: 6)
+        #expect(matrix.elements.count == 42 && matrix.row(6).count == 6)
+        matrix.setRows(5, Numbers.matrix(2, 6, seed: 65))
+        #expect(matrix.rows(5..<7) == Numbers.matrix(2, 6, seed: 65))
+    }
+
+    @Test(
+        "a product that is cut into blocks for several threads is the one that is made in one piece",
+        arguments: [(1050, 1344), (1050, 96), (40, 1200)])
     func blocks(rows: Int, columns: Int) {
         let inner = 200
         let (states, weight) = (Numbers.matrix(rows, inner, seed: 71), Numbers.matrix(columns, inner, seed: 72))

@@ -78,6 +78,10 @@ void ckernels_rotate(
 /// a row of nothing else gets zeros. The sum runs over the visible elements only.
 void ckernels_softmax(ckernels_level level, size_t rows, size_t columns, size_t visible, float *x);
 
+/// `weights[i] = exp(logits[i] - peak)` in double precision, and their sum, whose order `count` alone decides; a null `weights` takes
+/// the sum alone. `peak` is no less than any logit; what is more than 708 below it gets 0.
+double ckernels_exponentials(ckernels_level level, size_t count, const float *logits, double peak, double *weights);
+
 // Pictures: maps of pixels, channels last.
 
 /// `y = x * scale + shift` channel by channel, and `y = y / (1 + exp(-y))` after it where `swish`.

@@ -30,6 +30,11 @@ struct AttentionRecorder {
 
     func wants(layer: Int) -> Bool { specifications.contains { $0.layers.contains(layer) } }
 
+    /// Whether attention of these rows is summed up in a layer.
+    func wants(layer: Int, anyOf positions: Range<Int>) -> Bool {
+        specifications.contains { $0.layers.contains(layer) && $0.queries.contains(where: positions.contains) }
+    }
+
     mutating func record(layer: Int, head: Int, positions: Range<Int>, _ weights: Matrix) {
         guard positions.lowerBound < promptTokens else { return }
         for (index, specification) in specifications.enumerated() {

@@ -214,7 +214,7 @@ struct Identity {
                 let tokens = outcome.measurements.logitLens.flatMap(\.rows).flatMap(\.top)
                 var finding = Finding(difference: tokens.isEmpty ? .infinity : 0)
                 for token in tokens {
-                    finding.worsen(abs(token.probability - outcome.nextToken.probabilities[token.id]))
+                    finding.worsen(abs(token.probability - outcome.nextToken.probability(of: token.id)))
                 }
                 return finding
             },
@@ -224,7 +224,7 @@ struct Identity {
                 let whole = try runs.read(following: tokens.dropLast().map(\.token.id)).nextToken
                 var finding = Finding(difference: 0)
                 for token in [last.token] + last.top {
-                    finding.worsen(abs(token.probability - whole.probabilities[token.id]))
+                    finding.worsen(abs(token.probability - whole.probability(of: token.id)))
                 }
                 return finding
             },

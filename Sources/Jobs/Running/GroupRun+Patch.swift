@@ -97,12 +97,12 @@ extension GroupRun {
     ) -> JSONValue {
         guard let id else { return .null }
         let text = plan.model.text(of: [id])
-        let base = runs.base.nextToken.probabilities[id]
-        let source = runs.source.nextToken.probabilities[id]
-        measure = CellMeasures.Token(text: text, base: base, source: source, patched: patched.probabilities[id])
+        let base = runs.base.nextToken.probability(of: id)
+        let source = runs.source.nextToken.probability(of: id)
+        measure = CellMeasures.Token(text: text, base: base, source: source, patched: patched.probability(of: id))
         return [
             "id": .integer(id), "text": .string(text), "p_base": .number(base), "p_source": .number(source),
-            "p_patched": .number(patched.probabilities[id]),
+            "p_patched": .number(patched.probability(of: id)),
         ]
     }
 
@@ -117,13 +117,13 @@ extension GroupRun {
             return
         }
         func prefersSource(_ run: NextTokenDistribution) -> Bool {
-            run.probabilities[source] > run.probabilities[base]
+            run.probability(of: source) > run.probability(of: base)
         }
         func difference(_ run: NextTokenDistribution) -> Double { Double(run.logits[source] - run.logits[base]) }
         let cleanPrefers = prefersSource(runs.base.nextToken)
         measures.accurate = prefersSource(patched)
         measures.flipped = !cleanPrefers && prefersSource(patched)
-        measures.baseCorrect = runs.base.nextToken.probabilities[base] > runs.base.nextToken.probabilities[source]
+        measures.baseCorrect = runs.base.nextToken.probability(of: base) > runs.base.nextToken.probability(of: source)
         measures.sourceCorrect = prefersSource(runs.source.nextToken)
         measures.logitDifferenceBase = difference(runs.base.nextToken)
         measures.logitDifferenceSource = difference(runs.source.nextToken)
