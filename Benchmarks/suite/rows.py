@@ -172,7 +172,7 @@ def together_rows(bench):
 
     def same(together, texts):
         def turn():
-            server, asked = bench.server(), texts()
+            server, asked = bench.server(), texts()  # what is asked before is not timed
             calls = [
                 lambda start, text=text, seed=seed: server.caption(
                     bench.images[0], text, LONG, temperature=1, seed=seed)
@@ -201,10 +201,16 @@ def together_rows(bench):
 
         return turn
 
+    def read():
+        text = fresh_text()
+        bench.server().caption(bench.images[0], text, 1)
+        return [text] * TOGETHER
+
     one = lambda: [fresh_text()] * TOGETHER
     each = lambda: [fresh_text() for _ in range(TOGETHER)]
     return [
         Row("same_picture", {"one": same(False, one), "together": same(True, one)}),
+        Row("same_prompt", {"one": same(False, read), "together": same(True, read)}),
         Row("same_picture_other_prompts", {"one": same(False, each), "together": same(True, each)}),
         Row("pictures", {"one": different(False), "together": different(True)}),
     ]

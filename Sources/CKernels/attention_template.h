@@ -190,6 +190,14 @@ TARGET static void NAME(few_mix)(
 
 #undef FOR_EACH_TILE
 
+/// What a row of a sequence goes without: `with` in its first `visible` scores or weights.
+TARGET static void NAME(cut_row)(const ckernels_sequence *q, int masked, size_t visible, float with, float *row) {
+    for (size_t n = 0; n < q->cut_count; n++) {
+        const ckernels_cut *cut = &q->cuts[n];
+        for (size_t k = cut->first; cut->masked == masked && k < least(visible, cut->first + cut->count); k++) row[k] = with;
+    }
+}
+
 /// One head of sequences of few rows.
 TARGET static void NAME(few_rows)(const struct group *g, size_t head, size_t stride, float *scores, float *room) {
     NAME(few_scores)(g, head, stride, scores, room);
@@ -197,7 +205,9 @@ TARGET static void NAME(few_rows)(const struct group *g, size_t head, size_t str
     for (size_t s = 0; s < g->count; s++) {
         const ckernels_sequence *q = &g->sequences[s];
         for (size_t r = 0; q->rows <= FEW_ROWS && r < q->rows; r++, row += stride) {
+            NAME(cut_row)(q, 1, q->visible + r, -INFINITY, row);
             NAME(softmax_row)(row, q->visible + r, q->visible + r);
+            NAME(cut_row)(q, 0, q->visible + r, 0, row);
         }
     }
     NAME(few_mix)(g, head, stride, scores, room);

@@ -1,3 +1,5 @@
+import Numerics
+
 /// A resolved knockout laid out for the inner loop: membership tests by table.
 struct ActiveCut {
     let knockout: ResolvedKnockout
@@ -7,11 +9,8 @@ struct ActiveCut {
     private let heads: Set<Int>
     private let promptTokens: Int
     let coversAllHeads: Bool
-    /// The keys that a cut query goes without, where that is all that the cut does to it: masked keys of the prompt, in every
-    /// head, and not so many pieces that looking would be cheaper.
-    let hiddenKeys: [Range<Int>]?
-
-    private static let mostPieces = 32
+    /// What a generated query goes without, where that is plainly said: keys of the prompt, in every head.
+    let plainCuts: [AttentionProduct.Cut]?
 
     init(_ knockout: ResolvedKnockout, promptTokens: Int, layers: Int) {
         self.knockout = knockout
@@ -24,9 +23,11 @@ struct ActiveCut {
         self.inLayer = inLayer
         heads = Set(knockout.heads)
         coversAllHeads = knockout.coversAllHeads
-        let ranges = knockout.keys.prompt.consecutiveRanges
-        let isPlain = knockout.mode == .mask && knockout.coversAllHeads && !knockout.keys.generated
-        hiddenKeys = isPlain && ranges.count <= Self.mostPieces ? ranges : nil
+        let isPlain = knockout.coversAllHeads && !knockout.keys.generated
+        plainCuts =
+            isPlain
+            ? knockout.keys.prompt.consecutiveRanges.map { .init(positions: $0, isMasked: knockout.mode == .mask) }
+            : nil
     }
 
     /// Whether one of these positions is a query of it.

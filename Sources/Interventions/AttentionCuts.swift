@@ -18,17 +18,17 @@ struct AttentionCuts {
 
     /// What has to be seen of some rows' attention in a layer.
     ///
-    /// Of generated rows nothing, once the receipt's figures are those of the prompt: then whole positions are left out of what
-    /// the rows attend to. A generated row always sees itself.
+    /// Of generated rows nothing, once the receipt's figures are those of the prompt: then they are cut where attention is
+    /// computed. A generated row always sees itself.
     func view(layer: Int, positions: Range<Int>) -> AttentionView {
-        var hidden: [Range<Int>] = []
+        var plain: [AttentionProduct.Cut] = []
         for (index, cut) in cuts.enumerated() where cut.acts(in: layer) && cut.cuts(anyOf: positions) {
-            guard positions.lowerBound >= promptTokens, accounts[index].isOfPrompt, let ranges = cut.hiddenKeys else {
+            guard positions.lowerBound >= promptTokens, accounts[index].isOfPrompt, let cuts = cut.plainCuts else {
                 return .all
             }
-            hidden = hidden.isEmpty ? ranges : (hidden + ranges).sorted { $0.lowerBound < $1.lowerBound }
+            plain += cuts
         }
-        return hidden.isEmpty ? .none : .without(hidden)
+        return plain.isEmpty ? .none : .cuts(plain)
     }
 
     /// Before softmax: masks what mode `mask` cuts.

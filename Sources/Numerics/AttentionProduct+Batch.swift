@@ -8,14 +8,16 @@ extension AttentionProduct {
         /// A sequence, and which of ``segments`` are its.
         struct Item {
             let rows: Range<Int>
-            var firstVisible: Int
+            let firstVisible: Int
             var segments: Range<Int>
+            var cuts: Range<Int>
         }
 
         private(set) var items: [Item] = []
         package private(set) var segments: [Segment] = []
         /// What the kernels are given, in the same order.
         private var locations: [ckernels_segment] = []
+        private var cuts: [ckernels_cut] = []
         private var sequences: [ckernels_sequence] = []
 
         package init() {}
@@ -25,11 +27,15 @@ extension AttentionProduct {
         package mutating func removeAll() {
             items.removeAll(keepingCapacity: true)
             segments.removeAll(keepingCapacity: true)
+            cuts.removeAll(keepingCapacity: true)
         }
 
         /// Begins a sequence, whose segments follow; as ``AttentionProduct/Sequence``.
         package mutating func append(rows: Range<Int>, firstVisible: Int) {
-            items.append(Item(rows: rows, firstVisible: firstVisible, segments: segments.endIndex..<segments.endIndex))
+            items.append(
+                Item(
+                    rows: rows, firstVisible: firstVisible, segments: segments.endIndex..<segments.endIndex,
+                    cuts: cuts.endIndex..<cuts.endIndex))
         }
 
         /// Adds the next positions to the sequence that was begun last.
@@ -39,12 +45,14 @@ extension AttentionProduct {
             items[items.endIndex - 1].segments = items[items.endIndex - 1].segments.lowerBound..<segments.endIndex
         }
 
-        /// A sequence of one row that sees all the keys that `addSegments` adds and counts.
-        package mutating func append(rows: Range<Int>, _ addSegments: (inout Batch) -> Int) {
-            precondition(rows.count == 1, "one row")
-            append(rows: rows, firstVisible: 0)
-            let visible = addSegments(&self)
-            items[items.endIndex - 1].firstVisible = visible
+        /// Adds a cut to the sequence that was begun last, whose rows are few.
+        package mutating func append(_ cut: Cut) {
+            precondition(items.last.map { $0.rows.count <= AttentionProduct.fewRows } == true, "a cut is of few rows")
+            precondition(cut.positions.lowerBound >= 0, "positions are counted from 0")
+            cuts.append(
+                ckernels_cut(
+                    first: cut.positions.lowerBound, count: cut.positions.count, masked: cut.isMasked ? 1 : 0))
+            items[items.endIndex - 1].cuts = items[items.endIndex - 1].cuts.lowerBound..<cuts.endIndex
         }
 
         package mutating func append(_ sequence: Sequence) {
@@ -64,16 +72,20 @@ extension AttentionProduct {
             // `segments` keeps the storage alive, and nobody writes it meanwhile: it would be copied.
             withExtendedLifetime(segments) {
                 locations.withUnsafeBufferPointer { locations in
-                    guard let first = locations.baseAddress else { return }
-                    for item in items {
-                        let start = item.rows.lowerBound * heads.heads * heads.headSize
-                        sequences.append(
-                            ckernels_sequence(
-                                rows: item.rows.count, visible: item.firstVisible, queries: queries.map { $0 + start },
-                                output: output.map { $0 + start }, segments: first + item.segments.lowerBound,
-                                segment_count: item.segments.count))
+                    cuts.withUnsafeBufferPointer { cuts in
+                        guard let first = locations.baseAddress else { return }
+                        for item in items {
+                            let start = item.rows.lowerBound * heads.heads * heads.headSize
+                            sequences.append(
+                                ckernels_sequence(
+                                    rows: item.rows.count, visible: item.firstVisible,
+                                    queries: queries.map { $0 + start }, output: output.map { $0 + start },
+                                    segments: first + item.segments.lowerBound, segment_count: item.segments.count,
+                                    cuts: cuts.baseAddress.map { $0 + item.cuts.lowerBound },
+                                    cut_count: item.cuts.count))
+                        }
+                        sequences.withUnsafeBufferPointer(body)
                     }
-                    sequences.withUnsafeBufferPointer(body)
                 }
             }
         }

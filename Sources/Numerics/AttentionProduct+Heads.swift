@@ -178,7 +178,8 @@ private struct HeadKernel {
             located.withUnsafeBufferPointer { segments in
                 var item = ckernels_sequence(
                     rows: sequence.rows.count, visible: sequence.firstVisible, queries: queries.map { $0 + start },
-                    output: output.map { $0 + start }, segments: segments.baseAddress, segment_count: segments.count)
+                    output: output.map { $0 + start }, segments: segments.baseAddress, segment_count: segments.count,
+                    cuts: nil, cut_count: 0)
                 body(&heads, &item)
             }
         }

@@ -42,6 +42,18 @@ package struct AttentionProduct: Sendable {
         package var widened: Self { .init(keys: keys.widened, values: values.widened, first: first, count: count) }
     }
 
+    /// Positions that all heads of a sequence's rows go without.
+    package struct Cut: Sendable, Equatable {
+        package let positions: Range<Int>
+        /// Whether their scores become `-infinity` before the softmax; else their weights become 0 after it, and the others stay.
+        package let isMasked: Bool
+
+        package init(positions: Range<Int>, isMasked: Bool) {
+            self.positions = positions
+            self.isMasked = isMasked
+        }
+    }
+
     /// Rows of one sequence and the keys and values that they see.
     package struct Sequence: Sendable {
         /// Which rows of the stack.

@@ -45,6 +45,32 @@ import Testing
     }
 
     @Test(
+        "a sequence has the same bits whatever it is stacked with, be its rows few or many",
+        arguments: NumberFormat.allCases)
+    func neighbours(format: NumberFormat) throws {
+        let decoder = RandomDecoder(format: format).decoder
+        let texts = [ids, [4], Array(ids.prefix(9)), Array(ids.suffix(8)), ids + ids]
+        func states(_ texts: [[Int]], _ results: ResultRows) throws -> [[Matrix]] {
+            var sequences = texts.map {
+                SequenceRows(decoder.embed($0), after: KVCache(configuration: decoder.configuration))
+            }
+            let states = try decoder.forward(&sequences, reading: results)
+            for index in texts.indices {
+                sequences[index] = SequenceRows(decoder.embed([9]), after: sequences[index].cache)
+            }
+            let next = try decoder.forward(&sequences, reading: results)
+            return zip(states, next).map { [$0, $1] }
+        }
+        for results in [ResultRows.all, .last] {
+            let together = try states(texts, results)
+            #expect(try states(texts.reversed(), results) == together.reversed())
+            for (index, text) in texts.enumerated() {
+                #expect(try states([text], results)[0] == together[index])
+            }
+        }
+    }
+
+    @Test(
         "rows that join at a later layer over the clean run's keys and values come out as the whole run does",
         arguments: [(layer: 0, position: 4), (layer: 1, position: 7), (layer: 2, position: 11)])
     func joining(bump: (layer: Int, position: Int)) throws {

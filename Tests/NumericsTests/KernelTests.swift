@@ -131,7 +131,7 @@ import Testing
                                     var sequence = ckernels_sequence(
                                         rows: rows, visible: before + 1, queries: queries.baseAddress,
                                         output: output.baseAddress, segments: segments.baseAddress,
-                                        segment_count: 2)
+                                        segment_count: 2, cuts: nil, cut_count: 0)
                                     var shape = ckernels_heads(
                                         heads: heads, kv_heads: 1, size: size, format: CKERNELS_FLOAT32)
                                     ckernels_attend(level, &shape, 1, &sequence)

@@ -32,6 +32,25 @@ import Testing
         }
     }
 
+    @Test(
+        "rows that stand alone have the bits that they have in any product of many rows",
+        arguments: [(70, 333), (1024, 1024), (96, 64)])
+    func standingAlone(outputs: Int, inner: Int) {
+        let weight = LinearWeight.bfloat16(BFloat16Matrix(rounding: Numbers.matrix(outputs, inner, seed: 47)))
+        let states = Numbers.matrix(300, inner, seed: 48)
+        let all = states.multiplied(byTransposed: weight, rows: .standAlone)
+        for range in [0..<9, 5..<25, 100..<163, 40..<240] {
+            let some = states.rows(range).multiplied(byTransposed: weight, rows: .standAlone)
+            #expect(some == all.rows(range))
+        }
+        // A range of a larger matrix leaves the other rows as they are.
+        var result = Matrix(rows: 300, columns: outputs, repeating: 5)
+        var tiles = TileBuffers()
+        states.multiply(20..<60, byTransposed: weight, rows: .standAlone, tiles: &tiles, into: &result)
+        #expect(result.rows(20..<60) == all.rows(20..<60))
+        #expect(result.row(19).allSatisfy { $0 == 5 } && result.row(60).allSatisfy { $0 == 5 })
+    }
+
     @Test("the error of a product is that of rounding its operands", arguments: [3, 40])
     func error(rows: Int) {
         let (weight, states) = (Numbers.matrix(50, 700, seed: 43), Numbers.matrix(rows, 700, seed: 44))

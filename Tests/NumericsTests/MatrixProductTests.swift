@@ -166,29 +166,35 @@ import Testing
         #expect(together.rows(0..<first).elements.allSatisfy { $0 != 0 && abs($0) < 1 })
     }
 
-    @Test("positions that are left out are positions that are not there")
-    func leftOut() {
-        let shape = AttentionProduct(heads: 2, kvHeads: 1, headSize: 20)
-        let (keys, values) = (Numbers.list(50 * 20, seed: 61), Numbers.list(50 * 20, seed: 62))
-        let queries = Numbers.matrix(1, 40, seed: 63)
-        let all = (keys: KeyValueRows(keys), values: KeyValueRows(values))
-        var gaps = AttentionProduct.Batch()
-        gaps.append(rows: 0..<1) { batch in
-            for range in [3..<10, 12..<50] {
-                batch.append(.init(keys: all.keys, values: all.values, first: range.lowerBound, count: range.count))
-            }
-            return 45
-        }
-        func rest(_ elements: [Float]) -> KeyValueRows {
-            KeyValueRows(Array(elements[3 * 20..<10 * 20] + elements[(12 * 20)...]))
-        }
+    @Test("a cut leaves positions out as masked scores or weights of 0 do, to the last bit", arguments: [true, false])
+    func cuts(masked: Bool) {
+        let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 20)
+        var (keys, values) = (KeyValueRows(inBFloat16: true), KeyValueRows(inBFloat16: true))
+        keys.append(Numbers.list(50 * 40, seed: 61)[...])
+        values.append(Numbers.list(50 * 40, seed: 62)[...])
+        let queries = Numbers.matrix(2, 80, seed: 63)
         let sequence = AttentionProduct.Sequence(
-            rows: 0..<1, firstVisible: 45, segments: [.init(keys: rest(keys), values: rest(values), count: 45)])
-        var (left, right) = (Matrix(rows: 1, columns: 40), Matrix(rows: 1, columns: 40))
-        shape.mix(queries: queries, &gaps, into: &left)
-        shape.mix(queries: queries, [sequence], into: &right)
-        for (x, y) in zip(left.elements, right.elements) { #expect(abs(x - y) < 1e-6) }
-        #expect(right.elements.contains { abs($0) > 1e-3 })
+            rows: 0..<2, firstVisible: 49, segments: [.init(keys: keys, values: values, count: 50)])
+        var batch = AttentionProduct.Batch()
+        batch.append(sequence)
+        let cut = [0..<3, 10..<12, 48..<50]
+        for positions in cut { batch.append(AttentionProduct.Cut(positions: positions, isMasked: masked)) }
+        var result = Matrix(rows: 2, columns: 80)
+        shape.mix(queries: queries, &batch, into: &result)
+
+        var attention = Array(repeating: Matrix(rows: 2, columns: 50), count: 4)
+        shape.scores(heads: 0..<4, queries: queries, sequence, masked: true, into: &attention)
+        func clear(_ value: Float) {
+            for head in 0..<4 {
+                for row in 0..<2 { for key in cut.joined() where key < 49 + row { attention[head][row, key] = value } }
+            }
+        }
+        if masked { clear(-.infinity) }
+        shape.softmax(heads: 0..<4, sequence, &attention)
+        if !masked { clear(0) }
+        var expected = Matrix(rows: 2, columns: 80)
+        shape.mix(heads: 0..<4, weights: &attention, sequence, into: &expected)
+        #expect(result == expected && result.elements.contains { abs($0) > 1e-3 })
     }
 
     @Test("a matrix takes another shape in the memory that it has")

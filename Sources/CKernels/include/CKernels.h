@@ -110,6 +110,13 @@ typedef struct ckernels_segment {
     size_t count;
 } ckernels_segment;
 
+/// Positions whose keys, before the softmax, or values, after it, the rows of a sequence go without, in every head.
+typedef struct ckernels_cut {
+    size_t first, count;
+    /// 1: scores become -infinity; 0: weights become 0, and the others stay.
+    int masked;
+} ckernels_cut;
+
 /// Rows of one sequence. Row `r` sees the first `visible + r` positions of its segments; the last row sees all.
 typedef struct ckernels_sequence {
     size_t rows, visible;
@@ -118,6 +125,9 @@ typedef struct ckernels_sequence {
     float *output;
     const ckernels_segment *segments;
     size_t segment_count;
+    /// Of sequences of at most CKERNELS_FEW_ROWS rows.
+    const ckernels_cut *cuts;
+    size_t cut_count;
 } ckernels_sequence;
 
 /// `heads` is a multiple of `kv_heads`; consecutive heads share one.

@@ -40,10 +40,9 @@ extension Decoder {
             switch (observer?.view(layer: layer, positions: positions) ?? .none, configuration.numberFormat) {
             case (.none, .bfloat16):
                 add(extent, at: positions, of: sequences[index].cache, layer: layer, to: &buffers.sequences)
-            case (.without(let hidden), .bfloat16) where extent.count == 1:
-                buffers.sequences.append(rows: extent) {
-                    sequences[index].cache.addSegments(layer: layer, without: hidden, to: &$0)
-                }
+            case (.cuts(let cuts), .bfloat16) where extent.count <= AttentionProduct.fewRows:
+                add(extent, at: positions, of: sequences[index].cache, layer: layer, to: &buffers.sequences)
+                for cut in cuts { buffers.sequences.append(cut) }
             case (let view, _):
                 // In float32, the format of parity, this is the only way: there watching a run must not change a bit of it.
                 mixByHead(

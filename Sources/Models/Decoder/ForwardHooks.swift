@@ -52,9 +52,8 @@ extension ForwardHooks {
 package enum AttentionView: Sendable, Equatable {
     /// Nothing: they do nothing to it.
     case none
-    /// Nothing, and every head of these rows goes without some positions' keys, ascending ranges of them. Each row sees another
-    /// key.
-    case without([Range<Int>])
+    /// Nothing, but every head of these rows goes without some positions.
+    case cuts([AttentionProduct.Cut])
     /// Scores and weights of every head.
     case all
 }

@@ -113,41 +113,18 @@ package struct KVCache: Sendable {
 
     /// Adds a layer's keys and values, in the order of positions, to the sequence that was begun last in a batch.
     ///
-    /// - Parameters:
-    ///   - positions: how many of the first positions are meant; all where `nil`.
-    ///   - hidden: positions that are left out, ascending.
-    /// - Returns: how many there are.
-    @discardableResult
-    func addSegments(
-        layer: Int, upTo positions: Int? = nil, without hidden: [Range<Int>] = [],
-        to batch: inout AttentionProduct.Batch
-    ) -> Int {
+    /// - Parameter positions: how many of the first positions are meant; all where `nil`.
+    func addSegments(layer: Int, upTo positions: Int? = nil, to batch: inout AttentionProduct.Batch) {
         let end = positions ?? length(layer: layer)
-        var count = 0
-        func add(_ range: Range<Int>) {
-            let fromBase = range.clamped(to: 0..<shared[layer])
-            if let base, !fromBase.isEmpty {
-                batch.append(
-                    AttentionProduct.Segment(
-                        keys: base.keys[layer], values: base.values[layer], first: fromBase.lowerBound,
-                        count: fromBase.count))
-            }
-            let own = range.clamped(to: shared[layer]..<max(shared[layer], end))
-            if !own.isEmpty {
-                batch.append(
-                    AttentionProduct.Segment(
-                        keys: keys[layer], values: values[layer], first: own.lowerBound - shared[layer],
-                        count: own.count))
-            }
-            count += range.count
+        let fromBase = min(shared[layer], end)
+        if let base, fromBase > 0 {
+            batch.append(
+                AttentionProduct.Segment(keys: base.keys[layer], values: base.values[layer], count: fromBase))
         }
-        var start = 0
-        for range in hidden where range.lowerBound < end {
-            if start < range.lowerBound { add(start..<range.lowerBound) }
-            start = max(start, range.upperBound)
+        if end > shared[layer] {
+            batch.append(
+                AttentionProduct.Segment(keys: keys[layer], values: values[layer], count: end - shared[layer]))
         }
-        if start < end { add(start..<end) }
-        return count
     }
 
     /// A layer's keys and values in the order of positions.
