@@ -93,7 +93,9 @@ test-clients: build
 	      cp Tests/Clients/requirements.txt $(CLIENTS)/installed.txt; }
 	@$(CLIENTS)/bin/python Tests/Clients/openai_client.py
 
-test-schema: export EXAMPLES ?= 4
+# The short form; `make test-schema EXAMPLES=40 PHASES=examples,coverage,fuzzing,stateful SEED=2` is the long one.
+test-schema: export EXAMPLES ?= 3
+test-schema: export PHASES ?= examples,fuzzing
 test-schema: build
 	@echo "test: what /openapi.json says"
 	@SEED=$(SEED) Tools/schema/check.sh
@@ -105,6 +107,7 @@ test-faults: build
 test-long: N := 200
 test-long: ROUNDS := 20
 test-long: export EXAMPLES := 40
+test-long: export PHASES := examples,coverage,fuzzing,stateful
 test-long: build test-kill test-faults test-schema test-proxies
 	@echo "test-long: done"
 
