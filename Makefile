@@ -5,6 +5,8 @@
 #   make test-http  raw HTTP/2 frames, right, wrong and hostile, against a server of this build
 #   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
 #   make test-schema  schemathesis against a live server: what it answers is what /openapi.json says (pip, .build/clients)
+#   make test-faults  a disk that fails and one that is full, under a running server (apt-get install strace; root)
+#   make test-long  the long forms: N kills, schemathesis with other seeds, faults by chance, proxies
 #   make test-config  the files under Config, by the programs that read them
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make test-clients  the suite of the unmodified openai package against the server; installs it into .build/clients
@@ -31,6 +33,9 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 # Every thread that computes has an OpenMP team of its own; in a test process they are many, and would spin while they wait.
 test-suite: export OMP_WAIT_POLICY ?= passive
 N ?= 1000
+ROUNDS ?= 0
+# What test-schema and test-faults draw; the same in every run unless another is given.
+SEED ?= 1
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
@@ -43,7 +48,7 @@ BENCH := Benchmarks/suite
 # More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
 OPTIONS ?=
 
-.PHONY: demo test test-suite test-http test-proxies test-config test-schema test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b \
+.PHONY: demo test test-suite test-http test-proxies test-config test-schema test-faults test-long test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b \
     bench-scaling bench-report bench-products bench-python clean
 
 setup:
@@ -88,8 +93,23 @@ test-clients: build
 	      cp Tests/Clients/requirements.txt $(CLIENTS)/installed.txt; }
 	@$(CLIENTS)/bin/python Tests/Clients/openai_client.py
 
+# The short form; `make test-schema EXAMPLES=40 PHASES=examples,coverage,fuzzing,stateful SEED=2` is the long one.
+test-schema: export EXAMPLES ?= 3
+test-schema: export PHASES ?= examples,fuzzing
 test-schema: build
-	@Tools/schema/check.sh
+	@echo "test: what /openapi.json says"
+	@SEED=$(SEED) Tools/schema/check.sh
+
+test-faults: build
+	@echo "test: a disk that fails"
+	@Tools/faults/faults.py --rounds $(ROUNDS) --seed $(SEED)
+
+test-long: N := 200
+test-long: ROUNDS := 20
+test-long: export EXAMPLES := 40
+test-long: export PHASES := examples,coverage,fuzzing,stateful
+test-long: build test-kill test-faults test-schema test-proxies
+	@echo "test-long: done"
 
 test-config:
 	@Tools/config/check.sh

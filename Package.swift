@@ -98,7 +98,7 @@ let package = Package(
             name: "narrowgate",
             dependencies: [
                 "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Store", "Checkpoints", "Imaging",
-                "Scenes",
+                "Scenes", "CTLS",
                 log,
                 argumentParser,
             ],
@@ -119,7 +119,7 @@ let package = Package(
         tests("Models", ["Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Interventions", ["Interventions", "Models", "Numerics", "Checkpoints", "StrictJSON"]),
         tests("Store", ["Store", "Migrations", grdb]),
-        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb]),
+        tests("Jobs", ["Jobs", "Store", "Interventions", "Models", "Checkpoints", "StrictJSON", grdb, log]),
         tests("HTTPServer", ["HTTPServer", httpTypes]),
         tests("API", ["API", "Jobs", "HTTPServer", "Store", "ErrorPages", "StrictJSON", httpTypes, log]),
         tests("narrowgate", ["StrictJSON"]),

@@ -110,7 +110,9 @@ package struct Routes: Sendable {
             key = try keys.admit(request.headerFields, to: match.access)
             response = try await answer(request, match, key: key)
         } catch {
-            response = failures.problem(of: error, at: request).response(instance: request.path)
+            let problem = failures.problem(of: error, at: request)
+            response =
+                Self.isOpenAI(request.target) ? problem.openAIResponse : problem.response(instance: request.path)
         }
         response.headerFields[.traceparent] = context.text
         response.headerFields[.xRequestID] = context.trace
@@ -143,6 +145,7 @@ package struct Routes: Sendable {
     ) async throws -> Response {
         switch match {
         case .found(let route, let parameters):
+            try request.checkContentCoding()
             try await checkVisibility(of: route, parameters, to: key)
             return try await route.endpoint(Call(request: request, parameters: parameters, key: key)).tagged(
                 for: request)
@@ -208,9 +211,16 @@ extension Routes {
         server.needsContent = { Self.needsContent($0, $1) }
         server.refusal = { [meter] refusal in
             meter.count(refused: refusal.status)
-            return Problem(refusal).response(instance: nil)
+            let problem = Problem(refusal)
+            return refusal.target.map(Self.isOpenAI) == true ? problem.openAIResponse : problem.response(instance: nil)
         }
         return server
+    }
+
+    /// Whether errors there are in OpenAI's envelope.
+    static func isOpenAI(_ target: RequestTarget) -> Bool {
+        guard target.segments.count >= 2, target.segments[0] == "v1" else { return false }
+        return target.segments[1] == "chat" || target.segments[1] == "models"
     }
 
     /// What is posted there is the request itself. Cancelling a job needs none.

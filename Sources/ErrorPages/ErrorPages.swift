@@ -17,6 +17,7 @@ package enum ErrorPages {
         case "content-too-large": PackageResources.content_too_large_md
         case "cross-site": PackageResources.cross_site_md
         case "damaged-image": PackageResources.damaged_image_md
+        case "disk-full": PackageResources.disk_full_md
         case "engine-busy": PackageResources.engine_busy_md
         case "head-out-of-range": PackageResources.head_out_of_range_md
         case "header-timeout": PackageResources.header_timeout_md
@@ -52,6 +53,7 @@ package enum ErrorPages {
         case "overloaded": PackageResources.overloaded_md
         case "position-count-mismatch": PackageResources.position_count_mismatch_md
         case "position-out-of-range": PackageResources.position_out_of_range_md
+        case "precondition-failed": PackageResources.precondition_failed_md
         case "prompt-too-long": PackageResources.prompt_too_long_md
         case "queue-full": PackageResources.queue_full_md
         case "quota-exceeded": PackageResources.quota_exceeded_md
@@ -79,6 +81,7 @@ package enum ErrorPages {
         case "unknown-token": PackageResources.unknown_token_md
         case "unknown-variant": PackageResources.unknown_variant_md
         case "unresolved-role": PackageResources.unresolved_role_md
+        case "unsupported-content-coding": PackageResources.unsupported_content_coding_md
         case "unsupported-expectation": PackageResources.unsupported_expectation_md
         case "unsupported-http-version": PackageResources.unsupported_http_version_md
         case "unsupported-intervention": PackageResources.unsupported_intervention_md

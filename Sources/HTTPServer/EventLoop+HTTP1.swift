@@ -120,6 +120,8 @@ extension EventLoop {
         budget.give(back: connection.contentReceived)
         connection.contentReceived = 0
         connection.content = []
+        var refusal = refusal
+        refusal.target = connection.head?.target
         var response = configuration.refusal(refusal)
         if case .stream = response.content { response.content = .bytes([]) }
         let isHead = connection.head?.method == .head

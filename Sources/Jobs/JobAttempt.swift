@@ -14,6 +14,7 @@ struct JobAttempt: Sendable {
     let engine: EngineThread
     let runner: any JobRunner
     let maximumAttempts: Int
+    let patience: DiskPatience
 
     /// Computes and records what is missing.
     ///
@@ -30,8 +31,10 @@ struct JobAttempt: Sendable {
         let recorded = try await queue.store.recordedOrdinals(of: job.id)
         for group in run.groups where !group.ordinals.allSatisfy(recorded.contains) {
             try Task.checkCancellation()
-            let state = try await queue.record(
-                try await run.cells(of: group, on: engine), under: claimed.lease)
+            let cells = try await run.cells(of: group, on: engine)
+            let state = try await patience.persist("record cells", of: job.id) { [queue, claimed] in
+                try await queue.record(cells, under: claimed.lease)
+            }
             if state.status == .cancelling { return Ending(event: .cancel) }
         }
         return try await ending(run)

@@ -27,6 +27,9 @@ struct LeaseRenewal: Sendable {
                 failures = 0
             } catch StoreError.leaseLost {
                 return true
+            } catch let error as StoreError where error.isOfTheDisk {
+                // Nobody else can take the job either; if somebody does when the disk is well again, the lease is lost.
+                logger.warning("a lease could not be renewed", metadata: ["job": "\(lease.job)", "error": "\(error)"])
             } catch {
                 failures += 1
                 logger.warning("a lease could not be renewed", metadata: ["job": "\(lease.job)", "error": "\(error)"])

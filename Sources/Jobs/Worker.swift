@@ -17,7 +17,8 @@ import Store
 /// | the runner cannot prepare it | `failed`, with the reason |
 /// | somebody cancelled it | `cancelled`, at the next layer; what was recorded stands |
 /// | the worker's task was cancelled (shutdown) | released at the next layer: the next claim goes on at once, in the same attempt |
-/// | the lease was lost, or the database fails | left alone; its lease expires and somebody claims it: a new attempt |
+/// | the lease was lost | left alone; its lease expires and somebody claims it: a new attempt |
+/// | the disk is full or fails | the worker waits, with what it has computed, and goes on (``DiskPatience``) |
 /// | the process dies | the same, and at once when the next process opens the database |
 ///
 /// A job that was begun `maximumAttempts` times and is claimed again has killed its worker each time: it ends `failed`.
@@ -65,7 +66,7 @@ package struct Worker: Sendable {
                 }
             } catch {
                 logger.error("no job could be claimed", metadata: ["error": "\(error)"])
-                lookAgainLater()
+                lookAgain(after: (error as? StoreError)?.isOfTheDisk == true ? DiskPatience.interval : leaseLength)
             }
         }
     }
@@ -74,7 +75,8 @@ package struct Worker: Sendable {
     private func run(_ claimed: ClaimedJob) async {
         let lease = claimed.lease
         let attempt = JobAttempt(
-            claimed: claimed, queue: queue, engine: engine, runner: runner, maximumAttempts: maximumAttempts)
+            claimed: claimed, queue: queue, engine: engine, runner: runner, maximumAttempts: maximumAttempts,
+            patience: patience)
         // Not a child: it is to be cancelled for each of three reasons, and which one it was is asked afterwards.
         let work = Task { try await attempt.run() }
         await queue.begin(claimed.job, cancel: { work.cancel() })
@@ -95,34 +97,53 @@ package struct Worker: Sendable {
         let cancelRequested = await queue.end(lease.job)
 
         do {
-            switch result {
-            case .success(let ending):
-                try await queue.finish(lease, as: ending.event, error: ending.failure?.json, summary: ending.summary)
-            case .failure(StoreError.leaseLost):
-                throw StoreError.leaseLost(job: lease.job)
-            case .failure where leaseLost:
-                throw StoreError.leaseLost(job: lease.job)
-            case .failure where cancelRequested:
-                try await queue.finish(lease, as: .cancel)
-            case .failure(EngineError.stopped):
-                try await queue.release(lease)
-            case .failure where work.isCancelled:
-                try await queue.release(lease)
-            case .failure(let error):
-                logger.error("a job cannot run", metadata: ["job": "\(lease.job)", "error": "\(error)"])
-                try await queue.finish(lease, as: .fail, error: JobFailure.cannotRun(error).json)
+            try await patience.persist("end a run", of: lease.job) {
+                try await leave(lease, result, leaseLost: leaseLost, cancelRequested: cancelRequested, work: work)
+            }
+            // The disk failed at reading: the job is free again, and is not to be begun at once.
+            if case .failure(let error as StoreError) = result, error.isOfTheDisk, !Task.isCancelled {
+                try? await pause(DiskPatience.interval * 5)
             }
         } catch {
             logger.error("a job was abandoned", metadata: ["job": "\(lease.job)", "error": "\(error)"])
-            lookAgainLater()
+            lookAgain(after: leaseLength)
         }
     }
 
-    /// Looks for jobs again when a lease that was left alone has expired.
-    private func lookAgainLater() {
-        let (queue, pause, leaseLength) = (queue, pause, leaseLength)
+    private var patience: DiskPatience { DiskPatience(logger: logger, pause: pause) }
+
+    /// Leaves a job behind as its run ended.
+    private func leave(
+        _ lease: Lease, _ result: Result<JobAttempt.Ending, any Error>, leaseLost: Bool, cancelRequested: Bool,
+        work: Task<JobAttempt.Ending, any Error>
+    ) async throws {
+        switch result {
+        case .success(let ending):
+            try await queue.finish(lease, as: ending.event, error: ending.failure?.json, summary: ending.summary)
+        case .failure(StoreError.leaseLost):
+            throw StoreError.leaseLost(job: lease.job)
+        case .failure where leaseLost:
+            throw StoreError.leaseLost(job: lease.job)
+        case .failure where cancelRequested:
+            try await queue.finish(lease, as: .cancel)
+        case .failure(EngineError.stopped):
+            try await queue.release(lease)
+        case .failure where work.isCancelled:
+            try await queue.release(lease)
+        case .failure(let error as StoreError) where error.isOfTheDisk:
+            logger.error("a job waits for the disk", metadata: ["job": "\(lease.job)", "error": "\(error)"])
+            try await queue.release(lease)
+        case .failure(let error):
+            logger.error("a job cannot run", metadata: ["job": "\(lease.job)", "error": "\(error)"])
+            try await queue.finish(lease, as: .fail, error: JobFailure.cannotRun(error).json)
+        }
+    }
+
+    /// Looks for jobs again, for example when a lease that was left alone has expired.
+    private func lookAgain(after time: Duration) {
+        let (queue, pause) = (queue, pause)
         Task {
-            try? await pause(leaseLength)
+            try? await pause(time)
             await queue.wakeWorkers()
         }
     }

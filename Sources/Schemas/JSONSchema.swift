@@ -143,6 +143,11 @@ package struct JSONMember: Sendable, Equatable {
         return JSONMember(name: name, schema: schema.orNull, isRequired: false)
     }
 
+    /// A part of a form that may be left out: there is no `null` in forms.
+    package static func part(_ name: String, _ schema: JSONSchema, _ description: String = "") -> JSONMember {
+        JSONMember(name: name, schema: described(schema, description), isRequired: false)
+    }
+
     /// A member of an answer that is there, and `null` where it has no value.
     package static func nullable(_ name: String, _ schema: JSONSchema, _ description: String = "") -> JSONMember {
         JSONMember(name: name, schema: described(schema.orNull, description), isRequired: true)

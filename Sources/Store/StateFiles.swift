@@ -23,21 +23,32 @@ struct StateFiles: Sendable {
     ///
     /// - throws: ``StoreError/stateFile(path:reason:)``.
     func write(_ states: [NewState]) throws(StoreError) {
-        var isFolderChanged = false
+        var written: [String] = []
         for state in states where !has(state.digest, bytes: state.content.count) {
-            if !isFolderChanged { try makeFolder() }
+            if written.isEmpty { try makeFolder() }
             try write(state)
-            isFolderChanged = true
+            written.append(state.digest)
         }
-        // Once for all of them: until then none of them is relied on.
-        if isFolderChanged { try sync(folder) }
+        guard !written.isEmpty else { return }
+        // Once for all of them: until then none of them is relied on, so what was not synced must not be found later.
+        do {
+            try sync(folder)
+        } catch {
+            for digest in written { unlink(path(of: digest)) }
+            throw error
+        }
     }
 
     private func makeFolder() throws(StoreError) {
         if mkdir(folder, 0o755) == 0 {
-            try sync(URL(filePath: folder).deletingLastPathComponent().path)
+            do {
+                try sync(URL(filePath: folder).deletingLastPathComponent().path)
+            } catch {
+                rmdir(folder)
+                throw error
+            }
         } else if errno != EEXIST {
-            throw .stateFile(path: folder, reason: Self.reason())
+            throw Self.failure(of: folder)
         }
     }
 
@@ -45,14 +56,14 @@ struct StateFiles: Sendable {
         let target = path(of: state.digest)
         let temporary = "\(target).\(UUID().uuidString).partial"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .stateFile(path: temporary, reason: Self.reason()) }
-        var reason: String?
-        if !Self.write(state.content, to: descriptor) || fsync(descriptor) != 0 { reason = Self.reason() }
+        guard descriptor >= 0 else { throw Self.failure(of: temporary) }
+        var failure: StoreError?
+        if !Self.write(state.content, to: descriptor) || fsync(descriptor) != 0 { failure = Self.failure(of: target) }
         close(descriptor)
-        if reason == nil, rename(temporary, target) != 0 { reason = Self.reason() }
-        if let reason {
+        if failure == nil, rename(temporary, target) != 0 { failure = Self.failure(of: target) }
+        if let failure {
             unlink(temporary)
-            throw .stateFile(path: target, reason: reason)
+            throw failure
         }
     }
 
@@ -71,14 +82,14 @@ struct StateFiles: Sendable {
 
     private func sync(_ folder: String) throws(StoreError) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .stateFile(path: folder, reason: Self.reason()) }
+        guard descriptor >= 0 else { throw Self.failure(of: folder) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .stateFile(path: folder, reason: Self.reason()) }
+        guard fsync(descriptor) == 0 else { throw Self.failure(of: folder) }
     }
 
     func remove(_ digest: String) throws(StoreError) {
         let path = path(of: digest)
-        guard unlink(path) == 0 || errno == ENOENT else { throw .stateFile(path: path, reason: Self.reason()) }
+        guard unlink(path) == 0 || errno == ENOENT else { throw Self.failure(of: path) }
         // Nothing rests on it: a file that comes back with a crash has no row.
         try? sync(folder)
     }
@@ -92,4 +103,9 @@ struct StateFiles: Sendable {
     }
 
     private static func reason() -> String { String(cString: strerror(errno)) }
+
+    /// What the last call of the system failed with, at this file.
+    private static func failure(of path: String) -> StoreError {
+        errno == ENOSPC || errno == EDQUOT ? .full(reason()) : .stateFile(path: path, reason: reason())
+    }
 }

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 package import Metrics
 package import Migrations
+import Synchronization
 
 /// Everything that narrowgate keeps: pictures, jobs, cells, events and states, in one SQLite file and, of states, the
 /// numbers in files beside it.
@@ -38,6 +39,8 @@ package final class Store: Sendable {
     /// How long transactions took their callers: waiting for a connection, running, and of a write reaching the disk.
     package let writeTimes = Histogram()
     package let readTimes = Histogram()
+    /// When a transaction last reached the disk; `nil` at first, and when one did not.
+    private let lastWrite = Mutex<ContinuousClock.Instant?>(nil)
     // In this order: the connections close, with a last checkpoint, before the next process may open.
     private let pool: DatabasePool
     let lock: DatabaseLock?
@@ -115,10 +118,28 @@ package final class Store: Sendable {
         defer { writeTimes.observe(since: start) }
         do {
             // A task of its own does not inherit the caller's cancellation.
-            return try await Task { try await pool.write(body) }.value
+            let value = try await Task { try await pool.write(body) }.value
+            lastWrite.withLock { $0 = .now }
+            return value
         } catch let error as DatabaseError {
-            throw Self.storeError(error)
+            throw noted(Self.storeError(error))
         }
+    }
+
+    /// Remembers that the disk cannot be relied on, so that readiness looks at it.
+    private func noted(_ error: StoreError) -> StoreError {
+        if error.isOfTheDisk { lastWrite.withLock { $0 = nil } }
+        return error
+    }
+
+    /// Writes a page, unless something was written within the last seconds and nothing has failed since.
+    ///
+    /// - throws: ``StoreError`` that says why nothing can be written.
+    package func checkWritable() async throws {
+        guard access == .readWrite else { return }
+        if let moment = lastWrite.withLock({ $0 }), moment.duration(to: .now) < .seconds(2) { return }
+        // The number means nothing; setting it is a commit of one page, synced as every other is.
+        try await write { try $0.execute(sql: "PRAGMA user_version = 0") }
     }
 
     /// Runs `body` on the writer connection, to its end; its transactions are its own.
@@ -130,7 +151,7 @@ package final class Store: Sendable {
         do {
             return try await Task { try await pool.writeWithoutTransaction(body) }.value
         } catch let error as DatabaseError {
-            throw Self.storeError(error)
+            throw noted(Self.storeError(error))
         }
     }
 
@@ -166,7 +187,11 @@ package final class Store: Sendable {
         case .SQLITE_CONSTRAINT_FOREIGNKEY:
             return .invalidRecord("it names a job or an image that is not in the store")
         default:
-            return error.resultCode == .SQLITE_CONSTRAINT ? .invalidRecord(message) : .database(message)
+            switch error.resultCode {
+            case .SQLITE_CONSTRAINT: return .invalidRecord(message)
+            case .SQLITE_FULL: return .full(message)
+            default: return .database(message)
+            }
         }
     }
 }

@@ -40,7 +40,9 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case leaseLost(job: String)
     /// A row that breaks the schema's rules: the sentence names what it was.
     case invalidRecord(String)
-    /// What SQLite reported: a full disk, an unreadable page.
+    /// The disk has no space left.
+    case full(String)
+    /// What SQLite reported: a disk that fails, an unreadable page.
     case database(String)
 
     package var description: String {
@@ -94,8 +96,20 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "The lease on job \(job) is no longer held."
         case .invalidRecord(let problem):
             "The record cannot be stored: \(problem)."
+        case .full(let message):
+            "There is no space left for the database: \(message)."
         case .database(let message):
             "The database failed: \(message)."
+        }
+    }
+}
+
+extension StoreError {
+    /// Whether the disk or the database is to blame, and not what was asked of it: the same may succeed later.
+    package var isOfTheDisk: Bool {
+        switch self {
+        case .full, .database, .stateFile: true
+        default: false
         }
     }
 }

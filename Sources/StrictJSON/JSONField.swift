@@ -38,8 +38,10 @@ package struct JSONField: Sendable {
     }
 
     package func integer() throws(JSONError) -> Int {
-        // 3.0 is the integer 3 to most JSON writers.
-        if case .number(let number) = value, let exact = Int(exactly: number) { return exact }
+        // 3.0 is the integer 3 to most JSON writers, and to our reader; what is a `Double` still was none that fits.
+        if case .number(let number) = value, abs(number) >= 0x1p63 {
+            throw invalid("the number is outside \(Int.min)...\(Int.max)")
+        }
         guard case .integer(let integer) = value else { throw wrongType("an integer") }
         return integer
     }

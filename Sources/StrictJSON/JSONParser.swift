@@ -164,12 +164,36 @@ package struct JSONParser {
             try digits()
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        if integral, let value = Int(text) { return .integer(value) }
+        if let value = integral ? Int(text) : Self.integer(text) { return .integer(value) }
         guard let value = Double(text), value.isFinite else {
             at = start
             throw malformed("the number is out of range")
         }
         return .number(value)
+    }
+
+    /// The integer that a number with a fraction or an exponent is, as `3.0` and `1e3` are; `nil` if it is none, or none that
+    /// fits 64 bits. From the digits: a `Double` has rounded them.
+    private static func integer(_ text: String) -> Int? {
+        let halves = text.split(maxSplits: 1) { $0 == "e" || $0 == "E" }
+        let parts = halves[0].split(separator: ".")
+        let fraction = parts.count > 1 ? parts[1] : ""
+        // What most numbers are: a fraction and no exponent.
+        if halves.count == 1, fraction.last != "0" { return nil }
+        var digits = parts[0] + fraction
+        let isNegative = digits.first == "-"
+        digits = digits.drop { $0 == "-" || $0 == "0" }
+        guard !digits.isEmpty else { return 0 }
+        guard var exponent = halves.count > 1 ? Int(halves[1]) : 0, abs(exponent) < text.utf8.count + 64 else {
+            return nil
+        }
+        exponent -= fraction.count
+        while exponent < 0, digits.last == "0" {
+            digits.removeLast()
+            exponent += 1
+        }
+        guard exponent >= 0, digits.count + exponent <= 19 else { return nil }
+        return Int((isNegative ? "-" : "") + digits + String(repeating: "0", count: exponent))
     }
 
     private mutating func digits() throws(JSONError) {

@@ -2,7 +2,7 @@
 package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
-    /// A number written without fraction or exponent that fits 64 bits.
+    /// An integer that fits 64 bits, also where it is written with a fraction or an exponent: `3.0`, `1e3`.
     case integer(Int)
     /// Any other number; always finite when it comes from ``JSONParser``.
     case number(Double)

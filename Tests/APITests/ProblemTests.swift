@@ -75,6 +75,20 @@ import Testing
     func unforeseen() {
         struct Surprise: Error {}
         #expect(Problem(Surprise()) == nil)
-        #expect(Problem(StoreError.database("disk full"))?.status.code == 500)
+    }
+
+    @Test("a full disk is a 507, one that fails a 503 that passes, whatever it was that could not be written")
+    func disk() throws {
+        let full = try #require(Problem(StoreError.full("database or disk is full")))
+        #expect(full.code == .diskFull && full.status.code == 507)
+        #expect(full.headerFields[.retryAfter] == nil)
+        let failing: [StoreError] = [
+            .database("disk I/O error"), .stateFile(path: "/x", reason: "Read-only file system"),
+        ]
+        for error in failing {
+            let problem = try #require(Problem(error))
+            #expect(problem.code == .storeFailed && problem.status.code == 503)
+            #expect(problem.headerFields[.retryAfter] == "5")
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Jobs
+import Logging
 import Store
 import StrictJSON
 import Synchronization
@@ -201,5 +202,43 @@ import Testing
             #expect(ended.status == .cancelled)
         }
         #expect(runner.journal.all.isEmpty)
+    }
+
+    @Test("a disk that fails under a job costs it neither its life nor an attempt")
+    func failingDisk() async throws {
+        let job = try await shop.submit(total: 4)
+        let troubles = Atomic(0)
+        var runner = FakeRunner()
+        runner.preparation = {
+            if troubles.add(1, ordering: .relaxed).oldValue < 7 { throw StoreError.database("disk I/O error") }
+        }
+        // Leases are not renewed, the disk is looked at again at once.
+        let pause: @Sendable (Duration) async throws -> Void = { if $0 >= .seconds(10) { try await forever($0) } }
+        try await shop.working(with: runner, pause: pause) {
+            let ended = try await shop.queue.wait(for: job.id)
+            #expect(ended.status == .succeeded && ended.attempt == 1)
+        }
+        #expect(troubles.load(ordering: .relaxed) == 8)
+    }
+
+    @Test("what the disk refuses is tried again until it is taken, or nobody wants it any more")
+    func patience() async throws {
+        let tries = Atomic(0)
+        let patience = DiskPatience(logger: Logger(label: "test"), pause: { _ in try Task.checkCancellation() })
+        let value = try await patience.persist("test", of: "j") {
+            guard tries.add(1, ordering: .relaxed).newValue == 5 else { throw StoreError.full("no space") }
+            return "done"
+        }
+        #expect(value == "done" && tries.load(ordering: .relaxed) == 5)
+        await #expect(throws: StoreError.leaseLost(job: "j")) {
+            try await patience.persist("test", of: "j") { throw StoreError.leaseLost(job: "j") }
+        }
+        let cancelled = Task {
+            try await patience.persist("test", of: "j") {
+                withUnsafeCurrentTask { $0?.cancel() }
+                throw StoreError.full("no space")
+            }
+        }
+        await #expect(throws: StoreError.full("no space")) { try await cancelled.value }
     }
 }

@@ -37,4 +37,45 @@ import Testing
         #expect(try await server.curl("/v1/jobs", asGuest).status == 401)
         await server.stop()
     }
+
+    @Test("a server that speaks TLS is asked where its certificate leads to a given root, and nowhere else")
+    func overTLS() async throws {
+        let scratch = try ScratchFolder("keys-tls")
+        for (name, names) in [("own", "IP:127.0.0.1"), ("other", "DNS:other.example")] {
+            let made = try await Command("/usr/bin/openssl").run([
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                "-subj",
+                "/CN=narrowgate", "-addext", "subjectAltName=\(names)", "-keyout", scratch.path("\(name)-key.pem"),
+                "-out",
+                scratch.path("\(name).pem"),
+            ])
+            #expect(made.status == 0, "\(made.error)")
+        }
+        func serve(_ name: String) async throws -> RunningServer {
+            try await RunningServer.start(
+                [
+                    "--port", "0", "--tls-certificate", scratch.path("\(name).pem"), "--tls-private-key",
+                    scratch.path("\(name)-key.pem"),
+                ], in: scratch)
+        }
+        func add(_ options: [String]) async throws -> Command.Outcome {
+            try await Narrowgate.run(
+                ["keys", "add", "admin", "--admin", "--database", scratch.path("jobs.sqlite")] + options, in: scratch)
+        }
+        let server = try await serve("own")
+        let strange = try await add([])
+        #expect(strange.status == 1 && strange.error.contains("not trusted"), "\(strange.error)")
+        let wrong = try await add(["--ca", scratch.path("other.pem")])
+        #expect(wrong.status == 1 && wrong.error.contains("not trusted"), "\(wrong.error)")
+        let missing = try await add(["--ca", scratch.path("none.pem")])
+        #expect(missing.status == 1 && missing.error.contains("none.pem"), "\(missing.error)")
+        let added = try await add(["--ca", scratch.path("own.pem")])
+        #expect(added.status == 0 && added.lines.first?.hasPrefix("ng_") == true, "\(added.error)")
+        await server.stop()
+
+        let named = try await serve("other")
+        let refused = try await add(["--ca", scratch.path("other.pem")])
+        #expect(refused.status == 1 && refused.error.contains("another name"), "\(refused.error)")
+        await named.stop()
+    }
 }

@@ -2,8 +2,8 @@
 # Runs schemathesis against a live server: what it takes and answers must be what its /openapi.json says.
 #
 # The server has keys, a picture of each kind, a job and a state, so that requests that are right can succeed. EXAMPLES=N
-# makes so many requests an operation and phase (20); with SEED=N a run can be repeated. Arguments go to schemathesis, such as
-# --include-path-regex '^/v1/jobs'.
+# makes so many requests an operation and phase (20), PHASES=examples,fuzzing leaves phases out; with SEED=N a run can be
+# repeated. Arguments go to schemathesis, such as --include-path-regex '^/v1/jobs'.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 unset "${!NARROWGATE_@}"
@@ -46,5 +46,5 @@ done
 cd "$work"
 "$clients/bin/schemathesis" --config-file "$root/Tools/schema/schemathesis.toml" run "$url/openapi.json" \
     --url "$url" -H "$authorization" --checks all --exclude-path-regex '^/v1/keys' --workers 1 \
-    --max-examples "${EXAMPLES:-20}" --no-color ${SEED:+--seed "$SEED"} "$@"
+    --max-examples "${EXAMPLES:-20}" --no-color ${SEED:+--seed "$SEED"} ${PHASES:+--phases "$PHASES"} "$@"
 kill -0 "$server" || { echo "schema: the server is gone" >&2; exit 1; }

@@ -3,6 +3,7 @@ import HTTPTypes
 
 /// Bytes that are answered whole or in part, and need not be answered twice (RFC 9110 §13, §14).
 ///
+///     If-Match does not name the tag        ─► 412
 ///     If-None-Match names the tag           ─► 304
 ///     Range, and no If-Range or one that fits ─► 206 with Content-Range, 416 if nothing of it is there
 ///     anything else                         ─► 200
@@ -23,8 +24,9 @@ struct Representation: Sendable {
     /// Longer answers are read and sent in pieces of this many bytes.
     private static let pieceCount = 1 << 20
 
-    /// - throws: ``Problem`` 416.
+    /// - throws: ``Problem`` 412, 416.
     func answer(to request: Request) throws -> Response {
+        try request.checkMatch(of: [entityTag])
         var fields = headerFields
         fields[.eTag] = entityTag
         fields[.acceptRanges] = "bytes"

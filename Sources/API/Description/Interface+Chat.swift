@@ -28,5 +28,8 @@ extension Interface {
                     .init(type: "text/event-stream"),
                 ])
         ],
-        problems: [Operation.problem, .init(type: "application/json", schema: .reference("ChatProblem"))])
+        problems: [openAIProblem])
+
+    /// What a refusal is where OpenAI's clients ask.
+    static let openAIProblem = Operation.Content(type: "application/json", schema: .reference("ChatProblem"))
 }

@@ -9,11 +9,11 @@ extension Interface {
     static let others: [Operation] = [
         Operation(
             route: "GET /v1/models", subject: "The server", summary: "What is served, in OpenAI's shape.",
-            answers: [.json(200, "All of them.", .reference("ModelList"))]),
+            answers: [.json(200, "All of them.", .reference("ModelList"))], problems: [openAIProblem]),
         Operation(
             route: "GET /v1/models/{id}", subject: "The server", summary: "Everything about one model.",
             parameters: [.path("id", "the model's name", example: "gate")],
-            answers: [.json(200, "The model.", .reference("Model"))]),
+            answers: [.json(200, "The model.", .reference("Model"))], problems: [openAIProblem]),
         Operation(
             route: "GET /v1/capabilities", subject: "The server",
             summary: "Models, sites, roles, modes, limits and versions.",

@@ -87,9 +87,8 @@ enum Interface {
                     ]),
                 .init(
                     type: "multipart/form-data",
-                    schema: JSONSchema([
-                        ("type", "object"), ("properties", ["image": file.json]), ("required", ["image"]),
-                    ]).described("the picture, and the members of the JSON form as fields or in one part `request`")),
+                    schema: SpecificationSchemas.captionForm.described(
+                        "the picture, and the members of the JSON form as parts or in one part `request`")),
                 .init(type: "image/png"), .init(type: "image/jpeg"),
             ],
             answers: [

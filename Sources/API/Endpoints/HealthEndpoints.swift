@@ -25,7 +25,7 @@ final class HealthEndpoints: Sendable {
     /// The process runs and its loop turns: all that `/livez` says.
     static let alive = Response(json: ["status": "alive"], headerFields: [.cacheControl: "no-store"])
 
-    /// `GET /readyz`: the store answers, the default model is loaded and computes.
+    /// `GET /readyz`: the store answers and can be written, the default model is loaded and computes.
     @Sendable func ready(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
         let model: VisionLanguageModel
@@ -35,6 +35,7 @@ final class HealthEndpoints: Sendable {
             model = try loadedModel()
         }
         _ = try await jobs.store.newestJob()
+        try await jobs.store.checkWritable()
         let isFinite = try await jobs.engine.run(.interactive) { boundary in
             let outcome = try ModelRun(model, boundary: { try boundary.pass() }).run(
                 try model.prompt("a", imageCount: 0))

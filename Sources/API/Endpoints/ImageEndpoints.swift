@@ -74,7 +74,11 @@ struct ImageEndpoints: Sendable {
     /// `DELETE /v1/images/{id}`: a picture that no job names; of a picture that others hold, too, only the key's hold.
     @Sendable func delete(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        try await jobs.store.deleteImage(call.parameters["id"] ?? "", key: call.key?.scope)
+        let digest = call.parameters["id"] ?? ""
+        if call.request.isConditional, try await jobs.store.image(digest) != nil {
+            try call.request.checkConditions(of: ["\"\(digest)\""])
+        }
+        try await jobs.store.deleteImage(digest, key: call.key?.scope)
         return Response(status: .noContent)
     }
 }

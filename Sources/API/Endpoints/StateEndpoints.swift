@@ -77,7 +77,11 @@ struct StateEndpoints: Sendable {
     /// `DELETE /v1/states/{id}`
     @Sendable func delete(_ call: Routes.Call) async throws -> Response {
         try call.request.target.members().finish()
-        try await jobs.store.deleteState(call.parameters["id"] ?? "", key: call.key?.scope)
+        let digest = call.parameters["id"] ?? ""
+        if call.request.isConditional, try await jobs.store.state(digest) != nil {
+            try call.request.checkConditions(of: ["\"\(digest)\"", "\"\(digest).npy\""])
+        }
+        try await jobs.store.deleteState(digest, key: call.key?.scope)
         return Response(status: .noContent)
     }
 }

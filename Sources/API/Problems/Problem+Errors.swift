@@ -93,7 +93,9 @@ extension Problem {
         case .jobUnfinished: self.init(.jobUnfinished, "\(error)")
         case .idempotencyKeyReused: self.init(.idempotencyKeyReused, field: "Idempotency-Key", "\(error)")
         case .conflict: self.init(.jobEnded, "\(error)")
-        default: self.init(.storeFailed, "\(error)")
+        case .full: self.init(.diskFull, "\(error)")
+        case .database, .stateFile: self.init(.storeFailed, "\(error)")
+        default: self.init(.internalError, "\(error)")
         }
     }
 

@@ -12,6 +12,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case wrongType = "wrong_type"
     case unsupportedParameter = "unsupported_parameter"
     case unsupportedMediaType = "unsupported_media_type"
+    case unsupportedContentCoding = "unsupported_content_coding"
     case notAnImage = "not_an_image"
     case tooManyValues = "too_many_values"
 
@@ -68,6 +69,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case malformedState = "malformed_state"
     case stateInUse = "state_in_use"
     case rangeNotSatisfiable = "range_not_satisfiable"
+    case preconditionFailed = "precondition_failed"
 
     // The server cannot do it now.
     case queueFull = "queue_full"
@@ -76,6 +78,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case shuttingDown = "shutting_down"
     case modelUnavailable = "model_unavailable"
     case storeFailed = "store_failed"
+    case diskFull = "disk_full"
     case internalError = "internal_error"
 
     // The server refuses it before it reaches a route.
@@ -113,10 +116,11 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .headerTimeout, .contentTimeout: .requestTimeout
         case .jobEnded, .jobUnfinished, .jobInUse, .imageInUse, .stateInUse: .conflict
         case .rangeNotSatisfiable: .rangeNotSatisfiable
+        case .preconditionFailed: .preconditionFailed
         case .contentTooLarge, .tooManyValues: .contentTooLarge
         case .lengthRequired: .lengthRequired
         case .targetTooLong: .uriTooLong
-        case .unsupportedMediaType, .notAnImage: .unsupportedMediaType
+        case .unsupportedMediaType, .unsupportedContentCoding, .notAnImage: .unsupportedMediaType
         case .unsupportedExpectation: .expectationFailed
         case .wrongHost: .misdirectedRequest
         case .invalidValue, .invalidImageReference, .damagedImage, .imageTooLarge, .invalidPrompt, .tooManyCells,
@@ -127,9 +131,10 @@ package enum ProblemCode: String, Sendable, CaseIterable {
             .unprocessableContent
         case .queueFull, .rateLimited, .quotaExceeded: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .modelUnavailable, .storeFailed, .internalError: .internalServerError
+        case .modelUnavailable, .internalError: .internalServerError
+        case .diskFull: .init(code: 507, reasonPhrase: "Insufficient Storage")
         case .unsupportedTransferCoding: .notImplemented
-        case .engineBusy, .notReady, .shuttingDown, .overloaded: .serviceUnavailable
+        case .engineBusy, .notReady, .shuttingDown, .overloaded, .storeFailed: .serviceUnavailable
         case .unsupportedHTTPVersion: .httpVersionNotSupported
         }
     }
@@ -150,7 +155,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     /// Seconds after which the same request may succeed, for what passes by itself.
     var retryAfter: Int? {
         switch self {
-        case .queueFull, .quotaExceeded: 5
+        case .queueFull, .quotaExceeded, .storeFailed: 5
         case .engineBusy, .notReady, .shuttingDown, .overloaded: 1
         default: nil
         }

@@ -52,6 +52,13 @@ enum EntityTags {
         }
     }
 
+    /// The same by the strong comparison, as `If-Match` has it: a weak tag is equal to none.
+    static func list(_ text: String, are tag: String) -> Bool {
+        MediaType.split(text, at: ",").map(\.trimmed).contains { candidate in
+            candidate == "*" || (candidate == tag && !tag.hasPrefix("W/"))
+        }
+    }
+
     /// A weak tag made of a digest.
     static func weak(_ digest: String) -> String { "W/\"\(digest.suffix(64).prefix(32))\"" }
 

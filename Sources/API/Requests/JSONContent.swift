@@ -3,6 +3,19 @@ import HTTPTypes
 import StrictJSON
 
 extension Request {
+    /// Contents are taken as they are (RFC 9110 §8.4).
+    ///
+    /// - throws: ``Problem`` 415 for one that says it is compressed, with what would be taken (§12.5.3).
+    func checkContentCoding() throws(Problem) {
+        let codings = headerFields[values: .contentEncoding].flatMap { $0.split(separator: ",") }.map(\.trimmed)
+        guard let coding = codings.first(where: { !$0.isEmpty && $0.lowercased() != "identity" }) else { return }
+        var problem = Problem(
+            .unsupportedContentCoding, field: "Content-Encoding",
+            "\"\(coding.prefix(40))\" is not taken; send the content as it is")
+        problem.headerFields[.acceptEncoding] = "identity"
+        throw problem
+    }
+
     /// The `Content-Type`; `nil` where none is given.
     ///
     /// - throws: ``Problem`` for one that is none.

@@ -157,8 +157,8 @@ extension HTTP2Session {
     private func headComplete(_ stream: HTTP2Stream, isComplete: Bool) {
         do throws(Refusal) {
             let head = try stream.head.finish(isComplete: isComplete)
-            stream.contentLimit = try admit(head)
             stream.request = head
+            stream.contentLimit = try admit(head)
             if case .length(let length) = head.content, length > stream.contentLimit {
                 throw Refusal.contentTooLarge(limit: stream.contentLimit)
             }

@@ -51,6 +51,8 @@ extension HTTP2Session {
     func refuse(_ stream: HTTP2Stream, _ refusal: Refusal) {
         stream.isReceived = true
         stream.isRefused = true
+        var refusal = refusal
+        refusal.target = stream.request?.target
         answer(stream.identifier, render(refusal))
     }
 

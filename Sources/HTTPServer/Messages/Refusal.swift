@@ -29,6 +29,8 @@ package struct Refusal: Error, Sendable, Hashable {
 
     package let reason: Reason
     package let detail: String
+    /// What the request asked for, where its head could be read.
+    package var target: RequestTarget?
 
     package init(_ reason: Reason, _ detail: String) {
         self.reason = reason

@@ -52,6 +52,30 @@ package enum SpecificationSchemas {
         .optional("measure", .object(InterventionSchemas.measurementMembers)), dryRun,
     ]
 
+    /// A caption's request as a multipart form: the picture as a file, and the members of the JSON form, or one part with all
+    /// of them.
+    package static let captionForm: JSONSchema = {
+        let image = JSONMember.required("image", JSONSchema([("type", "string"), ("format", "binary")]), "the file")
+        let members: [JSONMember] = [
+            .part("model", .string()), .part("max_tokens", .integer(in: Measure.tokenRange)),
+            .part("temperature", .number(in: 0...100)), .part("top_p", .number(in: 0...1, above: 0)),
+            .part("seed", .integer()), .part("stop", stopText), .part("top_logprobs", .integer(in: Measure.topRange)),
+            .part("interventions", .reference("Interventions"), "as JSON"),
+            .part("receipt", .choice(["none", "brief", "full"])),
+            .part("measure", .object(InterventionSchemas.measurementMembers), "as JSON"),
+            .part("dry_run", .choice(["true", "false"])),
+        ]
+        let prompts: [[JSONMember]] = [
+            [.part("preset", .string())], [.required("preset", .string()), .required("question", .string())],
+            [.required("text", .string())], [.required("chat", .string())],
+            [.required("prompt", .reference("Prompt"), "as JSON")],
+        ]
+        let request = JSONMember.required(
+            "request", .object([model, prompt] + generation.filter { $0.name != "prompt" }),
+            "all members but the image, as JSON")
+        return .any(of: prompts.map { .object([image] + $0 + members) } + [.object([image, request])])
+    }()
+
     /// Texts that end a continuation before them.
     package static let stop = JSONSchema.any(of: [
         stopText, .array(of: stopText, count: 0...CaptionSpecification.stopCount),

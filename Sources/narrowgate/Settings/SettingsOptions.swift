@@ -24,6 +24,16 @@ struct DatabaseOptions: ParsableArguments {
     static let defaultDatabase = "narrowgate.sqlite"
 }
 
+/// What commands that may ask a running server share.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        name: .customLong("ca"),
+        help: ArgumentHelp(
+            "PEM: the roots that a running server's certificate may lead to (default: this machine's).",
+            valueName: "file"))
+    var authorities: String?
+}
+
 /// What commands that look for models share.
 struct ModelOptions: ParsableArguments {
     @Option(

@@ -33,6 +33,7 @@ extension KeysCommand {
         @Option(help: "How many requests it may make a minute.") var requestsPerMinute: Int?
         @Option(help: "How many bytes of pictures and states it may store.") var bytes: Int?
         @OptionGroup var database: DatabaseOptions
+        @OptionGroup var server: ServerOptions
         @Flag(help: "Print what HTTP answers.") var json = false
 
         func run() async throws {
@@ -45,7 +46,7 @@ extension KeysCommand {
                 let (record, text, _) = try await request.add(to: try Store(path: try database.path()))
                 answer = record.json(text: text)
             } catch StoreError.inUse(_, let holder) {
-                answer = try database.ask(holder, "POST", "/v1/keys", body: request.json)
+                answer = try database.ask(holder, "POST", "/v1/keys", body: request.json, trusting: server)
             }
             StandardOutput.line(json ? answer.text : answer["key"]?.stringValue ?? "")
         }
@@ -83,6 +84,7 @@ extension KeysCommand {
 
         @Argument(help: "A key's id: the eight digits after ng_.") var key: String
         @OptionGroup var database: DatabaseOptions
+        @OptionGroup var server: ServerOptions
 
         func run() async throws {
             // Opened for reading first: a database that is not there must not be made for the sake of a revocation.
@@ -90,7 +92,7 @@ extension KeysCommand {
                 throw StoreError.unknownKey(key)
             }
             do { _ = try await Store(path: try database.path()).revokeKey(key) } catch StoreError.inUse(_, let holder) {
-                _ = try database.ask(holder, "DELETE", "/v1/keys/\(key)")
+                _ = try database.ask(holder, "DELETE", "/v1/keys/\(key)", trusting: server)
             }
             StandardOutput.line("\(key) revoked")
         }
