@@ -49,9 +49,7 @@ final class LoopThread: SerialExecutor {
         }
         guard starts else { return }
         // The thread holds this object until it is told to end.
-        let thread = Thread { self.run() }
-        thread.name = name
-        thread.start()
+        Thread { self.run() }.start()
     }
 
     /// Waits for `sockets` too from now on, and calls `turn` with what has happened to them.
@@ -97,6 +95,8 @@ final class LoopThread: SerialExecutor {
     }
 
     private func run() {
+        // Only a thread itself can give the kernel its name.
+        Thread.current.name = name
         thread.store(UInt(pthread_self()), ordering: .relaxed)
         clinux_set_slice(Self.slice)
         let executor = asUnownedSerialExecutor()
