@@ -19,6 +19,8 @@
 #   make bench-peers  the same beside PyTorch and nnsight, installed into .build/peers (or PEERS_PYTHON=… that has them)
 #   make bench-7b   both on Chameleon-7B's shape, one after the other: 14 GB of disk, 24 GB of memory, nothing else running
 #   make bench-scaling  sweeps against layers and variants
+#   make bench-server  the server under load, beside Hummingbird and nghttpd (ROWS=livez_h1,…; apt-get install wrk nghttp2-client
+#                      nghttp2-server slowhttptest)
 #   make bench-report  what these measured, into docs/performance.md
 #   make clean      remove build products
 
@@ -45,11 +47,12 @@ PEERS_PYTHON ?= $(PEERS)/bin/python
 CHECKPOINTS ?= .build/checkpoints
 CHECKPOINT = $(if $(filter gate,$(SHAPE)),Models/gate,$(CHECKPOINTS)/$(SHAPE))
 BENCH := Benchmarks/suite
+ROWS ?=
 # More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
 OPTIONS ?=
 
 .PHONY: demo test test-suite test-http test-proxies test-config test-schema test-faults test-long test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b \
-    bench-scaling bench-report bench-products bench-python clean
+    bench-scaling bench-server bench-report bench-products bench-python clean
 
 setup:
 	@Tools/setup/install.sh
@@ -77,6 +80,8 @@ $(HTTP_TOOLS)/installed: Tools/http/requirements.txt
 test-http: build $(HTTP_TOOLS)/installed
 	@echo "test: HTTP/2, frame by frame"
 	@$(HTTP_TOOLS)/bin/python Tools/http/http2_suite.py
+	@echo "test: a crowd that asks after a job"
+	@python3 Tools/http/crowd_suite.py
 
 test-proxies: build
 	@Tools/http/proxies.py
@@ -156,6 +161,9 @@ bench-7b: bench-products bench-python $(CHECKPOINTS)/7b/config.json
 
 bench-scaling: bench-products $(CHECKPOINTS)/190m/config.json
 	@$(BENCH)/scaling.py $(CHECKPOINTS)/190m
+
+bench-server: build $(CHECKPOINTS)/190m/config.json
+	@Benchmarks/serving/run.py $(if $(ROWS),--rows $(ROWS)) $(OPTIONS)
 
 bench-report:
 	@$(BENCH)/report.py

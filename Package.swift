@@ -106,7 +106,7 @@ let package = Package(
 
         .executableTarget(
             name: "benchmarks", dependencies: ["Models", "Numerics", "COneDNN"], path: "Benchmarks",
-            exclude: ["suite", "make_checkpoint.py", "requirements.txt"], swiftSettings: strict),
+            exclude: ["suite", "serving", "make_checkpoint.py", "requirements.txt"], swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("StrictJSON", ["StrictJSON"]),

@@ -3,7 +3,7 @@
 
     Benchmarks/suite/report.py [--page docs/performance.md]
 
-Reads .build/bench/*.json, which run.py and scaling.py leave. Text outside the markers is nobody's but its author's.
+Reads .build/bench/*.json, which run.py, scaling.py and Benchmarks/serving/run.py leave. Text outside the markers is nobody's but its author's.
 """
 import argparse
 import json
@@ -13,6 +13,7 @@ import sys
 import bars
 import plot
 import record
+import serving
 from bars import Measured, ratio
 
 BEGIN, END = "<!-- begin: written by Benchmarks/suite/report.py -->", "<!-- end -->"
@@ -200,21 +201,22 @@ def scaling(content, folder):
 
 
 def page(records, plots):
-    shapes = {name: content for name, content in records.items() if name != "scaling"}
-    lines = [*circumstances(shapes), *bar_table(shapes)]
+    shapes = {name: content for name, content in records.items() if name not in ("scaling", "server")}
+    lines = [*circumstances(shapes), *bar_table(shapes)] if shapes else []
     for shape in ("gate", *bars.SHAPES):
         if shape in shapes:
             measured = Measured(shapes[shape])
             lines += [f"### `{shape}`", "", *model_table(measured), *intervention_table(measured), *sweep_table(measured),
                       *together_table(measured), *reads(measured)]
-    return "\n".join(lines + scaling(records.get("scaling"), plots)).rstrip() + "\n"
+    lines += scaling(records.get("scaling"), plots) + serving.section(records.get("server"))
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--page", type=pathlib.Path, default=ROOT / "docs" / "performance.md")
     options = parser.parse_args()
-    paths = {name: record.FOLDER / f"{name}.json" for name in ("gate", *bars.SHAPES, "scaling")}
+    paths = {name: record.FOLDER / f"{name}.json" for name in ("gate", *bars.SHAPES, "scaling", "server")}
     records = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
     records = {name: content for name, content in records.items() if content["rows"]}
     if not records.keys() - {"scaling"}:

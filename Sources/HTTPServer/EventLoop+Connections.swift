@@ -146,7 +146,7 @@ extension EventLoop {
             !unfinishedReads.contains(connection.token)
         {
             unfinishedReads.append(connection.token)
-            wakeUp()
+            executor.hurry()
         }
     }
 

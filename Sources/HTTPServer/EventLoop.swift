@@ -1,11 +1,8 @@
-import Dispatch
 import Glibc
 
 /// The one place where sockets are read and written.
 ///
-/// A Dispatch source watches an epoll descriptor; its handler drains the set without waiting. Watching
-/// the set and not each socket spares Dispatch's re-arming of a source for every request, which costs
-/// more than the request. Everything here runs on the actor's own serial queue:
+/// Everything here runs on one ``LoopThread``, which waits for an epoll set and for the actor's jobs:
 /// - ``Connection``s are plain objects that never leave it;
 /// - protocols are machines without I/O (``HTTP1Parser``, ``HTTP2Session``);
 /// - handlers run in tasks elsewhere and come back through ``begin(_:_:)``, ``write(_:_:)``,
@@ -18,7 +15,7 @@ import Glibc
 ///   the number of connections.
 /// - A connection leaves only through ``destroy(_:)``, which tells its handlers.
 actor EventLoop {
-    private let executor = QueueExecutor(label: "narrowgate.http")
+    let executor = LoopThread(name: "http")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let configuration: ServerConfiguration
@@ -42,13 +39,17 @@ actor EventLoop {
     private var listener: Int32 = -1
     /// A descriptor given up when the process has run out of them, to turn a client away politely.
     private var spare: Int32 = -1
-    private var source: (any DispatchSourceRead)?
-    private var timer: (any DispatchSourceTimer)?
-    private var events: [Epoll.Event] = []
+    /// How often ``tick()`` is called, and when it is next, in nanoseconds.
+    private var tickInterval: UInt64 = 0
+    private var nextTick: UInt64 = 0
+    /// When connections are no longer waited for, once the server is to end.
+    private var shutdownDeadline = UInt64.max
     /// Connections with more to read than one turn's share.
     var unfinishedReads: [UInt64] = []
     private var drained: [CheckedContinuation<Void, Never>] = []
     let scratch = ReadBuffer(capacity: 64 * 1024)
+
+    deinit { executor.end() }
 
     init(configuration: ServerConfiguration, immediate: @escaping ImmediateHandler, handler: @escaping Handler) {
         self.configuration = configuration
@@ -67,21 +68,11 @@ actor EventLoop {
         spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
         epoll.addListener(listener, token: UInt64(UInt32(bitPattern: listener)))
         self.epoll = epoll
-        let source = DispatchSource.makeReadSource(fileDescriptor: epoll.descriptor, queue: executor.queue)
-        // Both sources fire on the actor's queue, so its isolation can be assumed.
-        source.setEventHandler { self.assumeIsolated { $0.drain() } }
-        let descriptor = epoll.descriptor
-        source.setCancelHandler { Socket.close(descriptor) }
-        source.activate()
-        self.source = source
-        let timer = DispatchSource.makeTimerSource(queue: executor.queue)
         let shortest = [limits.headerTimeout, limits.contentTimeout, limits.idleTimeout, limits.writeTimeout].min()
-        let tick = min(max((shortest ?? .seconds(1)) / 4, .milliseconds(5)), .milliseconds(250))
-        let interval = DispatchTimeInterval.nanoseconds(Int(tick.nanoseconds))
-        timer.schedule(deadline: .now() + interval, repeating: interval, leeway: interval)
-        timer.setEventHandler { self.assumeIsolated { $0.tick() } }
-        timer.activate()
-        self.timer = timer
+        tickInterval = min(max((shortest ?? .seconds(1)) / 4, .milliseconds(5)), .milliseconds(250)).nanoseconds
+        nextTick = Clock.now() + tickInterval
+        // The thread is the actor's, so its isolation can be assumed.
+        executor.watch(epoll) { events in self.assumeIsolated { $0.turn(events) } }
         return Socket.port(of: listener)
     }
 
@@ -94,18 +85,12 @@ actor EventLoop {
         Socket.close(listener)
         for connection in connections.compactMap(\.self) { endInOrder(connection) }
         if connectionCount > 0 {
-            let deadline = DispatchTime.now() + .nanoseconds(Int(min(grace.nanoseconds, UInt64(Int.max / 2))))
-            executor.queue.asyncAfter(deadline: deadline) {
-                self.assumeIsolated { loop in
-                    for connection in loop.connections.compactMap(\.self) { loop.destroy(connection) }
-                }
-            }
+            shutdownDeadline = now + min(grace.nanoseconds, UInt64(Int64.max))
+            executor.hurry()
             await withCheckedContinuation { drained.append($0) }
         }
-        source?.cancel()
-        timer?.cancel()
-        source = nil
-        timer = nil
+        executor.stopWatching()
+        if let epoll { Socket.close(epoll.descriptor) }
         Socket.close(spare)
     }
 
@@ -119,33 +104,31 @@ actor EventLoop {
         }
     }
 
-    /// Handles what has happened, for a few rounds, then lets the queue's other work in: answers of
-    /// handlers come that way. The source fires again if the set is not empty.
-    private func drain() {
-        guard let epoll else { return }
-        for _ in 0..<4 {
-            now = Clock.now()
-            epoll.poll(into: &events)
-            guard !events.isEmpty || !unfinishedReads.isEmpty else { return }
-            for event in events {
-                if event.token == UInt64(UInt32(bitPattern: listener)) {
-                    acceptWaiting()
-                } else if let connection = connection(of: event.token) {
-                    handle(event, connection)
-                }
-            }
-            let unfinished = unfinishedReads
-            unfinishedReads = []
-            for token in unfinished {
-                if let connection = connection(of: token) { read(connection) }
+    /// Handles what has happened; when the next turn is due whatever happens.
+    private func turn(_ events: [Epoll.Event]) -> UInt64 {
+        guard epoll != nil else { return .max }
+        now = Clock.now()
+        for event in events {
+            if event.token == UInt64(UInt32(bitPattern: listener)) {
+                acceptWaiting()
+            } else if let connection = connection(of: event.token) {
+                handle(event, connection)
             }
         }
-        if !unfinishedReads.isEmpty { wakeUp() }
-    }
-
-    /// Drains once more, after whatever else the queue holds.
-    func wakeUp() {
-        executor.queue.async { self.assumeIsolated { $0.drain() } }
+        let unfinished = unfinishedReads
+        unfinishedReads = []
+        for token in unfinished {
+            if let connection = connection(of: token) { read(connection) }
+        }
+        if now >= nextTick {
+            tick()
+            nextTick = now + tickInterval
+        }
+        if now >= shutdownDeadline {
+            for connection in connections.compactMap(\.self) { destroy(connection) }
+            shutdownDeadline = .max
+        }
+        return unfinishedReads.isEmpty ? min(nextTick, shutdownDeadline) : now
     }
 
     private func handle(_ event: Epoll.Event, _ connection: Connection) {

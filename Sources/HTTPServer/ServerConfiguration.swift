@@ -23,8 +23,8 @@ package struct ServerConfiguration: Sendable {
     /// Lets a request in, with the most content it may have, or refuses it.
     func admit(_ head: RequestHead) throws(Refusal) -> Int {
         try origins.check(method: head.method, authority: head.authority, headerFields: head.headerFields)
-        if head.content == .none, head.protocolVersion != .http2, head.headerFields[.contentLength] == nil,
-            needsContent(head.method, head.target)
+        if head.content == .none, head.protocolVersion != .http2, needsContent(head.method, head.target),
+            head.headerFields[.contentLength] == nil
         {
             throw Refusal(
                 .lengthRequired,

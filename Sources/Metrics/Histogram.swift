@@ -36,7 +36,8 @@ package final class Histogram: Sendable {
 
     /// Observes the time from `start` until now.
     package func observe(since start: ContinuousClock.Instant) {
-        observe((ContinuousClock.now - start) / .seconds(1))
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        observe(Double(seconds) + Double(attoseconds) * 1e-18)
     }
 
     package var snapshot: Snapshot { state.withLock { $0 } }

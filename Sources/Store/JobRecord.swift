@@ -134,8 +134,10 @@ extension JobRecord {
 
     /// - throws: ``StoreError/unknownJob(_:)``.
     static func fetch(_ id: String, _ database: Database) throws -> JobRecord {
-        guard let row = try Row.fetchOne(database, sql: "SELECT \(columns) FROM jobs WHERE id = ?", arguments: [id])
-        else { throw StoreError.unknownJob(id) }
+        // Clients poll this, so the statement is compiled once a connection.
+        let request = SQLRequest<Row>(
+            sql: "SELECT \(columns) FROM jobs WHERE id = ?", arguments: [id], cached: true)
+        guard let row = try request.fetchOne(database) else { throw StoreError.unknownJob(id) }
         return try JobRecord(row)
     }
 }
@@ -151,9 +153,9 @@ extension JobState {
 
     /// - throws: ``StoreError/unknownJob(_:)``.
     static func fetch(_ id: String, _ database: Database) throws -> JobState {
-        let row = try Row.fetchOne(
-            database, sql: "SELECT status, attempt, total, done, failed FROM jobs WHERE id = ?", arguments: [id])
-        guard let row else { throw StoreError.unknownJob(id) }
+        let request = SQLRequest<Row>(
+            sql: "SELECT status, attempt, total, done, failed FROM jobs WHERE id = ?", arguments: [id], cached: true)
+        guard let row = try request.fetchOne(database) else { throw StoreError.unknownJob(id) }
         return try JobState(row)
     }
 }

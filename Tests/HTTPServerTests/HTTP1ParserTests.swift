@@ -198,6 +198,24 @@ struct BadRequest: CustomTestStringConvertible, Sendable {
         #expect(!next.keepsConnection)
     }
 
+    @Test(
+        "a header section that repeats the one before means the same, however it is cut, and one that only begins like it does not"
+    )
+    func repeatedSections() {
+        let poll = "GET /v1/jobs/a?x=%20 HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
+        let texts = [
+            poll, poll, "\r\n" + poll, poll.replacing("Accept: */*", with: "Accept: */*\r\nRange: bytes=0-1"),
+            "POST /v1/jobs/a?x=%20 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi",
+            "POST /v1/jobs/a?x=%20 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nho", poll, poll,
+            poll.replacing("localhost", with: "localh0st"), poll, "GET / HTTP/1.1\r\n\r\n", poll,
+        ]
+        // Nothing follows the refusal of the last but one; until there each request is read by a parser of its own.
+        let apart = texts.dropLast().flatMap { events($0) }
+        #expect(events(texts.joined()) == apart)
+        #expect(events(texts.map { Array($0.utf8) }) == apart)
+        #expect(events(texts.joined().utf8.map { [$0] }) == apart)
+    }
+
     @Test("pipelined requests come out one at a time, as they are asked for")
     func pipelined() throws {
         var parser = HTTP1Parser(limits: Limits())

@@ -31,6 +31,29 @@ import Testing
         #expect(session.takeEvents().contains { if case .closed(1) = $0 { true } else { false } })
     }
 
+    @Test("a request that repeats the one before is told from one that has content or another method")
+    func repeatedRequests() {
+        let session = session()
+        let requests = [(false, true), (false, true), (true, true), (true, false), (false, true), (false, true)]
+        for (index, request) in requests.enumerated() {
+            let stream = UInt32(2 * index + 1)
+            session.receive(HTTP2Frames.request(stream, post: request.0, ends: request.1))
+            if !request.1 {
+                session.receive(HTTP2Frames.frame(HTTP2Frames.data, flags: 1, stream: stream, Array("hi".utf8)))
+            }
+        }
+        let found = session.takeEvents().compactMap { event -> String? in
+            guard case .request(let stream, let head, let content) = event else { return nil }
+            return "\(stream) \(head.method) \(head.target.text) \(head.content == .none) \(content.count)"
+        }
+        let path = found.first?.split(separator: " ")[2] ?? ""
+        #expect(
+            found == [
+                "1 GET \(path) true 0", "3 GET \(path) true 0", "5 POST \(path) true 0", "7 POST \(path) false 2",
+                "9 GET \(path) true 0", "11 GET \(path) true 0",
+            ])
+    }
+
     @Test("a client that opens its window by a byte now and then is given up all the same")
     func dribblingWindow() {
         let session = session(window: 0)

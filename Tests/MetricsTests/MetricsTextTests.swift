@@ -43,11 +43,14 @@ import Testing
                 }
             }
         }
+        // One that is kept counts on without a look-up; one that never counted is no sample.
+        family.counter(["b", "ok"]).add(5)
+        _ = family.counter(["c", "ok"])
         #expect(total.value == 16_000)
         #expect(
             family.samples == [
                 MetricSample([("kind", "a"), ("status", "ok")], 24),
-                MetricSample([("kind", "b"), ("status", "ok")], 8000),
+                MetricSample([("kind", "b"), ("status", "ok")], 8005),
             ])
     }
 }

@@ -24,6 +24,7 @@ final class HealthEndpoints: Sendable {
 
     /// The process runs and its loop turns: all that `/livez` says.
     static let alive = Response(json: ["status": "alive"], headerFields: [.cacheControl: "no-store"])
+        .preparedOnce()
 
     /// `GET /readyz`: the store answers and can be written, the default model is loaded and computes.
     @Sendable func ready(_ call: Routes.Call) async throws -> Response {

@@ -35,6 +35,11 @@ package struct ServeConfiguration: Sendable {
     package var keepJobs: Duration?
     /// What one connection, one request and all of them together may cost.
     package var limits = Limits()
+    /// How many connections may be open at once.
+    package var connections: Int {
+        get { limits.connections }
+        set { limits.connections = newValue }
+    }
     /// How long requests in progress may take to finish after a stop was asked for.
     package var shutdownGrace = Duration.seconds(10)
 

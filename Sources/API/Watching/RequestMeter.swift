@@ -35,11 +35,29 @@ final class RequestMeter: Sendable {
         durations[route]?.observe(since: start)
     }
 
+    /// What is counted of the answers with `status` to one method and route, found once.
+    func meter(of method: HTTPRequest.Method, route: String, status: HTTPResponse.Status) -> RouteMeter {
+        RouteMeter(
+            answers: requests.counter([Self.method(method), route, "\(status.code)"]),
+            durations: durations[route] ?? Histogram())
+    }
+
     /// Clients may make methods up; each would be a time series for ever.
     private static func method(_ method: HTTPRequest.Method) -> String {
         switch method {
         case .get, .head, .post, .put, .delete, .options, .patch: method.rawValue
         default: "other"
         }
+    }
+}
+
+/// The answers of one status to one method and route.
+struct RouteMeter: Sendable {
+    fileprivate let answers: Counter
+    fileprivate let durations: Histogram
+
+    func observe(since start: ContinuousClock.Instant) {
+        answers.add()
+        durations.observe(since: start)
     }
 }

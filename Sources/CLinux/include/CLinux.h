@@ -17,4 +17,8 @@ int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 /// gettid(2): the kernel's name of the calling thread, for setpriority(2).
 pid_t clinux_gettid(void);
 
+/// sched_setattr(2): asks for turns of that many nanoseconds for the calling thread, which keeps its nice value. Between 0.1 and
+/// 100 ms, from Linux 6.12 on; elsewhere, and under another scheduling class than the usual one, nothing happens.
+void clinux_set_slice(uint64_t nanoseconds);
+
 #endif

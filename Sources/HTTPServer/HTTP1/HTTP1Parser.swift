@@ -46,6 +46,9 @@ package struct HTTP1Parser: Sendable {
     var at = 0
     var scanned = 0
     private var head = HTTP1Head()
+    /// Where the header section at hand began, if it is still in `buffer` as a whole.
+    private var headStart: Int?
+    private var repeated = RepeatedHead()
     private var sawEmptyLine = false
     private var sectionBytes = 0
     private var sectionFields = 0
@@ -75,10 +78,12 @@ package struct HTTP1Parser: Sendable {
             buffer.removeAll(keepingCapacity: true)
             at = 0
             scanned = 0
+            headStart = nil
         } else if at > 64 * 1024 {
             buffer.removeSubrange(..<at)
             scanned -= at
             at = 0
+            headStart = nil
         }
         buffer.append(contentsOf: bytes)
     }
@@ -100,6 +105,7 @@ package struct HTTP1Parser: Sendable {
         while true {
             switch state {
             case .requestLine:
+                if let head = takeRepeatedHead() { return .head(head) }
                 guard let line = try line(limits.requestLine, .badRequestLine, .targetTooLong) else { return nil }
                 if line.isEmpty {
                     guard !sawEmptyLine else {
@@ -108,6 +114,7 @@ package struct HTTP1Parser: Sendable {
                     sawEmptyLine = true
                 } else {
                     head = try HTTP1Head(requestLine: buffer[line], isSecure: isSecure)
+                    headStart = line.lowerBound
                     state = .fieldLines
                 }
             case .fieldLines:
@@ -117,6 +124,7 @@ package struct HTTP1Parser: Sendable {
                     continue
                 }
                 let complete = try head.finish()
+                if let headStart { repeated.keep(complete, of: buffer[headStart..<at]) }
                 begin(complete.content)
                 return .head(complete)
             case .content(let remaining):
@@ -164,6 +172,17 @@ package struct HTTP1Parser: Sendable {
                 return nil
             }
         }
+    }
+
+    /// The header section of the request before, if it has arrived once more.
+    private mutating func takeRepeatedHead() -> RequestHead? {
+        guard scanned == at, unread > 0,
+            let (head, count) = buffer.withUnsafeBytes({ repeated.match(UnsafeRawBufferPointer(rebasing: $0[at...])) })
+        else { return nil }
+        at += count
+        scanned = at
+        begin(head.content)
+        return head
     }
 
     private mutating func begin(_ content: RequestHead.Content) {

@@ -24,16 +24,10 @@ enum HTTP1Writer {
     static func head(
         _ response: Response, framing: Framing, persistence: Persistence, date: [UInt8], into output: inout [UInt8]
     ) {
-        output.append(contentsOf: "HTTP/1.1 ".utf8)
-        appendDecimal(response.status.code, to: &output)
-        output.append(0x20)
-        output.append(contentsOf: response.status.reasonPhrase.utf8)
-        output.append(contentsOf: "\r\n".utf8)
-        for field in response.headerFields where !isReserved(field.name) {
-            output.append(contentsOf: field.name.rawName.utf8)
-            output.append(contentsOf: ": ".utf8)
-            field.withUnsafeBytesOfValue { output.append(contentsOf: $0) }
-            output.append(contentsOf: "\r\n".utf8)
+        if let prepared = response.prepared {
+            output.append(contentsOf: prepared.http1)
+        } else {
+            appendFields(response, to: &output)
         }
         output.append(contentsOf: date)
         switch framing {
@@ -50,6 +44,21 @@ enum HTTP1Writer {
         case .keepAlive: output.append(contentsOf: "Connection: keep-alive\r\n".utf8)
         }
         output.append(contentsOf: "\r\n".utf8)
+    }
+
+    /// The status line, and the fields that are the answer's own.
+    static func appendFields(_ response: Response, to output: inout [UInt8]) {
+        output.append(contentsOf: "HTTP/1.1 ".utf8)
+        appendDecimal(response.status.code, to: &output)
+        output.append(0x20)
+        output.append(contentsOf: response.status.reasonPhrase.utf8)
+        output.append(contentsOf: "\r\n".utf8)
+        for field in response.headerFields where !isReserved(field.name) {
+            output.append(contentsOf: field.name.rawName.utf8)
+            output.append(contentsOf: ": ".utf8)
+            field.withUnsafeBytesOfValue { output.append(contentsOf: $0) }
+            output.append(contentsOf: "\r\n".utf8)
+        }
     }
 
     static func appendContinue(to output: inout [UInt8]) {

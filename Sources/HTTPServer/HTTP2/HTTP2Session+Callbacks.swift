@@ -44,7 +44,7 @@ extension HTTP2Session {
         case NGHTTP2_HEADERS.rawValue:
             if identifier > session.lastStream {
                 session.lastStream = identifier
-            } else if session.streams[identifier] == nil {
+            } else if session.stream(identifier) == nil {
                 return session.suspect()
             }
         default: break
@@ -68,9 +68,10 @@ extension HTTP2Session {
 
     private static let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, frame, context in
         guard let session = from(context), let frame else { return stop }
+        session.head.begin()
         if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
             let identifier = frame.pointee.hd.stream_id
-            session.streams[identifier] = HTTP2Stream(identifier: identifier, now: session.now)
+            session.open(HTTP2Stream(identifier: identifier, now: session.now))
             session.expectedWindowUpdates += 2
         }
         return 0
@@ -79,14 +80,14 @@ extension HTTP2Session {
     private static let onHeader: nghttp2_on_header_callback = {
         _, frame, name, nameCount, value, valueCount, _, context in
         guard let session = from(context), let frame else { return stop }
-        guard let stream = session.streams[frame.pointee.hd.stream_id] else { return 0 }
+        guard session.stream(frame.pointee.hd.stream_id) != nil else { return 0 }
         // Trailers are counted like header fields and then dropped.
-        stream.head.add(
+        session.head.add(
             name: UnsafeBufferPointer(start: name, count: nameCount),
             value: UnsafeBufferPointer(start: value, count: valueCount), limits: session.limits)
         // Decompressing on and on for somebody so far over the limit is the attack itself.
         let most = 4 * (session.limits.headerSection + session.limits.requestLine)
-        return stream.head.size > most ? session.end(NGHTTP2_ENHANCE_YOUR_CALM) : 0
+        return session.head.size > most ? session.end(NGHTTP2_ENHANCE_YOUR_CALM) : 0
     }
 
     /// Without this nghttp2 would drop invalid fields silently; so the stream is reset instead.
@@ -100,11 +101,11 @@ extension HTTP2Session {
         let ends = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         switch UInt32(header.type) {
         case NGHTTP2_HEADERS.rawValue:
-            guard let stream = session.streams[header.stream_id] else { return 0 }
+            guard let stream = session.stream(header.stream_id) else { return 0 }
             if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST { session.headComplete(stream, isComplete: ends) }
             if ends { session.contentComplete(stream) }
         case NGHTTP2_DATA.rawValue:
-            if ends, let stream = session.streams[header.stream_id] {
+            if ends, let stream = session.stream(header.stream_id) {
                 session.contentComplete(stream)
             } else if header.length - frame.pointee.data.padlen <= 0, !ends {
                 return session.suspect()
@@ -126,7 +127,7 @@ extension HTTP2Session {
 
     private static let onData: nghttp2_on_data_chunk_recv_callback = { _, _, identifier, data, count, context in
         guard let session = from(context) else { return stop }
-        guard let stream = session.streams[identifier] else { return 0 }
+        guard let stream = session.stream(identifier) else { return 0 }
         guard !stream.isReceived else {
             session.drop(count, of: stream)
             return 0
@@ -137,7 +138,7 @@ extension HTTP2Session {
 
     private static let onStreamClose: nghttp2_on_stream_close_callback = { _, identifier, _, context in
         guard let session = from(context) else { return stop }
-        if let stream = session.streams.removeValue(forKey: identifier) {
+        if let stream = session.close(identifier) {
             session.release(stream)
             session.events.append(.closed(stream: identifier))
         }
@@ -156,7 +157,7 @@ extension HTTP2Session {
 
     private func headComplete(_ stream: HTTP2Stream, isComplete: Bool) {
         do throws(Refusal) {
-            let head = try stream.head.finish(isComplete: isComplete)
+            let head = try head.finish(isComplete: isComplete)
             stream.request = head
             stream.contentLimit = try admit(head)
             if case .length(let length) = head.content, length > stream.contentLimit {

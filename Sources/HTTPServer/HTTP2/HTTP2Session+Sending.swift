@@ -2,33 +2,13 @@ import CNGHTTP2
 
 extension HTTP2Session {
     /// Hands `fields` to nghttp2, which copies them, and connects the stream's output.
-    func submit(_ fields: [(String, String)], on stream: HTTP2Stream) {
-        // One flat buffer holds all names and values while nghttp2 looks at them.
-        var flat: [UInt8] = []
-        for (name, value) in fields {
-            flat.append(contentsOf: name.utf8)
-            flat.append(contentsOf: value.utf8)
-        }
+    func submit(on stream: HTTP2Stream) {
         let hasContent = stream.pendingOutput > 0 || !stream.outputIsComplete
-        let result = flat.withUnsafeMutableBufferPointer { bytes -> Int32 in
-            // `:status` makes the buffer non-empty, so it has an address.
-            guard var at = bytes.baseAddress else { return -1 }
-            var list: [nghttp2_nv] = []
-            for (name, value) in fields {
-                let nameCount = name.utf8.count
-                let valueCount = value.utf8.count
-                list.append(
-                    nghttp2_nv(
-                        name: at, value: at + nameCount, namelen: nameCount, valuelen: valueCount,
-                        flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
-                at += nameCount + valueCount
-            }
-            guard hasContent else {
-                return nghttp2_submit_response(session, stream.identifier, list, list.count, nil)
-            }
+        let result = fields.withNames { list, count in
+            guard hasContent else { return nghttp2_submit_response(session, stream.identifier, list, count, nil) }
             var provider = nghttp2_data_provider()
             provider.read_callback = Self.readOutput
-            return nghttp2_submit_response(session, stream.identifier, list, list.count, &provider)
+            return nghttp2_submit_response(session, stream.identifier, list, count, &provider)
         }
         if result != 0 { reset(stream.identifier, NGHTTP2_INTERNAL_ERROR) }
     }
@@ -59,7 +39,7 @@ extension HTTP2Session {
     private static let readOutput: nghttp2_data_source_read_callback = {
         _, identifier, destination, capacity, flags, _, context in
         guard let session = HTTP2Session.from(context), let destination, let flags,
-            let stream = session.streams[identifier]
+            let stream = session.stream(identifier)
         else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
         let taken = stream.takeOutput(into: destination, upTo: capacity)
         stream.progressed = session.now

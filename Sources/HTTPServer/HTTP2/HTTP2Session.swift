@@ -33,7 +33,13 @@ package final class HTTP2Session {
     let admit: Admission
     let render: (Refusal) -> Response
     let budget: ContentBudget
-    var streams: [Int32: HTTP2Stream] = [:]
+    private(set) var streams: [Int32: HTTP2Stream] = [:]
+    /// The stream that was looked for last: the fields of a header section, and often its answer, all ask for the same.
+    private var recent: HTTP2Stream?
+    /// The header section that is coming in.
+    var head = HTTP2Head()
+    /// What ``submit(_:on:)`` hands to nghttp2, kept for its memory.
+    var fields = HTTP2Fields()
     var events: [Event] = []
     var suspicion: FloodCounter
     var now: UInt64 = 0
@@ -120,6 +126,25 @@ package final class HTTP2Session {
         return events.filter { if case .closed = $0 { true } else { false } }
     }
 
+    /// The stream of that number, if it is open.
+    func stream(_ identifier: Int32) -> HTTP2Stream? {
+        if let recent, recent.identifier == identifier { return recent }
+        let found = streams[identifier]
+        if let found { recent = found }
+        return found
+    }
+
+    func open(_ stream: HTTP2Stream) {
+        streams[stream.identifier] = stream
+        recent = stream
+    }
+
+    /// The stream that was open until now.
+    func close(_ identifier: Int32) -> HTTP2Stream? {
+        if recent?.identifier == identifier { recent = nil }
+        return streams.removeValue(forKey: identifier)
+    }
+
     /// Whether ``takeEvents()`` would return any.
     var hasEvents: Bool { !events.isEmpty }
 
@@ -147,41 +172,38 @@ package final class HTTP2Session {
     /// ``end(_:)`` follow. `false` if the stream is gone or wants no content (`HEAD`).
     @discardableResult
     package func answer(_ identifier: Int32, _ response: Response) -> Bool {
-        guard let stream = streams[identifier], !stream.isAnswered else { return false }
+        guard let stream = stream(identifier), !stream.isAnswered else { return false }
         stream.isAnswered = true
         stream.progressed = now
         stream.pace.begin(now: now)
         release(stream)
         let isHead = stream.request?.method == .head
-        var fields = [(":status", "\(response.status.code)")]
-        for field in response.headerFields where !HTTP1Writer.isReserved(field.name) {
-            fields.append((field.name.canonicalName, field.value))
-        }
+        fields.begin(response.prepared?.http2 ?? HTTP2Fields.Block(response))
         date.update()
-        fields.append(("date", date.text))
+        fields.add("date", date.text.utf8)
         var streams = false
         switch response.content {
         case .bytes(let bytes):
             if !response.statusForbidsContent {
-                fields.append(("content-length", "\(bytes.count)"))
+                fields.add("content-length", "\(bytes.count)".utf8)
                 if !isHead { stream.output = bytes }
             }
             stream.outputIsComplete = true
         case .stream:
             if let length = response.contentLength, !response.statusForbidsContent {
-                fields.append(("content-length", "\(length)"))
+                fields.add("content-length", "\(length)".utf8)
             }
             streams = !isHead && !response.statusForbidsContent
             stream.outputIsComplete = !streams
         }
-        submit(fields, on: stream)
+        submit(on: stream)
         return streams
     }
 
     /// More of a streamed answer. `false` if the stream is gone.
     @discardableResult
     package func write(_ bytes: [UInt8], on identifier: Int32) -> Bool {
-        guard let stream = streams[identifier], !stream.outputIsComplete else { return false }
+        guard let stream = stream(identifier), !stream.outputIsComplete else { return false }
         if stream.pendingOutput == 0 { stream.pace.begin(now: now) }
         stream.output.append(contentsOf: bytes)
         resume(stream)
@@ -190,7 +212,7 @@ package final class HTTP2Session {
 
     /// The streamed answer is complete.
     package func end(_ identifier: Int32) {
-        guard let stream = streams[identifier] else { return }
+        guard let stream = stream(identifier) else { return }
         stream.outputIsComplete = true
         resume(stream)
     }
@@ -202,7 +224,7 @@ package final class HTTP2Session {
 
     /// Answer bytes that `stream` has not yet taken.
     package func pendingOutput(on identifier: Int32) -> Int {
-        streams[identifier]?.pendingOutput ?? 0
+        stream(identifier)?.pendingOutput ?? 0
     }
 
     /// Asks the client to open no more streams, and for a sign that it has heard so; those that it opens before are served

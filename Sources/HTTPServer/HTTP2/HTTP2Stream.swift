@@ -1,7 +1,6 @@
 /// One request and its answer on an HTTP/2 connection. Belongs to its session, on the loop.
 final class HTTP2Stream {
     let identifier: Int32
-    var head = HTTP2Head()
     /// Set once the header section is complete and the request was let in.
     var request: RequestHead?
     var content: [UInt8] = []

@@ -3,6 +3,8 @@ package struct Authority: Sendable, Hashable {
     /// Lower case, brackets around an IPv6 address kept, one dot at the end dropped.
     package let host: String
     package let port: UInt16?
+    /// Whether the host is `localhost`, a name under it, `127.0.0.0/8` or `[::1]`.
+    package let isLoopback: Bool
 
     /// Reads `text`; `nil` if it is no authority: empty, a bad port, characters no host has.
     package init?(_ text: some StringProtocol) {
@@ -32,10 +34,10 @@ package struct Authority: Sendable, Hashable {
         }
         if hostEnd > 1, bytes[hostEnd - 1] == UInt8(ascii: ".") { hostEnd -= 1 }
         host = String(decoding: bytes[..<hostEnd], as: UTF8.self).lowercased()
+        isLoopback = Self.isLoopback(host)
     }
 
-    /// Whether the host is `localhost`, a name under it, `127.0.0.0/8` or `[::1]`.
-    package var isLoopback: Bool {
+    private static func isLoopback(_ host: String) -> Bool {
         if host == "localhost" || host == "[::1]" || host.hasSuffix(".localhost") { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127"

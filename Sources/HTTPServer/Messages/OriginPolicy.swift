@@ -26,9 +26,10 @@ package struct OriginPolicy: Sendable, Equatable {
                 .wrongHost,
                 "this server does not answer for the host \"\(authority.host)\"; use localhost or configure the name")
         }
-        let origins = headerFields[values: .origin]
-        guard origins.count <= 1 else { throw Refusal(.badHeader, "there must be at most one Origin field") }
-        if let origin = origins.first?.lowercased() {
+        if headerFields.contains(.origin) {
+            let origins = headerFields[values: .origin]
+            guard origins.count == 1 else { throw Refusal(.badHeader, "there must be at most one Origin field") }
+            let origin = origins[0].lowercased()
             guard !allowedOrigins.contains(origin) else { return }
             guard let authority, Self.host(of: origin) == authority.host else {
                 throw Refusal(.crossSite, "requests from the origin \"\(origin)\" are not allowed")

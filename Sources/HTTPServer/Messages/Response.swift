@@ -14,17 +14,26 @@ package struct Response: Sendable {
         case stream(@Sendable (BodyWriter) async throws -> Void)
     }
 
-    package var status: HTTPResponse.Status
-    package var headerFields: HTTPFields
+    package var status: HTTPResponse.Status { didSet { prepared = nil } }
+    package var headerFields: HTTPFields { didSet { prepared = nil } }
     package var content: Content
     /// Of a stream whose length is known: how many bytes it will have. It is announced, and a stream of another length
     /// breaks off.
     package var contentLength: Int?
+    /// Status and fields as they will be sent, where somebody has seen to it.
+    private(set) var prepared: PreparedFields?
 
     package init(status: HTTPResponse.Status = .ok, headerFields: HTTPFields = [:], content: Content = .bytes([])) {
         self.status = status
         self.headerFields = headerFields
         self.content = content
+    }
+
+    /// The same answer with its status and fields written already, for answers that are given again and again.
+    package func preparedOnce() -> Response {
+        var response = self
+        response.prepared = PreparedFields(self)
+        return response
     }
 
     /// An answer in plain text.
@@ -36,6 +45,20 @@ package struct Response: Sendable {
 
     /// Whether this status is answered without content (RFC 9110 §6.4.1).
     var statusForbidsContent: Bool { status.code == 204 || status.code == 304 || status.code < 200 }
+}
+
+/// Status and fields of an answer as each protocol has them.
+final class PreparedFields: Sendable {
+    /// The status line and the field lines of HTTP/1.1.
+    let http1: [UInt8]
+    let http2: HTTP2Fields.Block
+
+    fileprivate init(_ response: Response) {
+        var lines: [UInt8] = []
+        HTTP1Writer.appendFields(response, to: &lines)
+        http1 = lines
+        http2 = HTTP2Fields.Block(response)
+    }
 }
 
 /// Where a streamed answer is written.

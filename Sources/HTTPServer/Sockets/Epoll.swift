@@ -41,11 +41,16 @@ struct Epoll {
         epoll_ctl(descriptor, EPOLL_CTL_DEL, member, &event)
     }
 
-    /// Replaces `events` with what has happened; never waits.
-    func poll(into events: inout [Event]) {
+    /// Adds an eventfd: each time that something is written to it is reported once.
+    func addBell(_ member: Int32, token: UInt64) {
+        add(member, EPOLLIN.rawValue | EPOLLET.rawValue, token)
+    }
+
+    /// Replaces `events` with what has happened, for which it waits up to `milliseconds`.
+    func poll(into events: inout [Event], milliseconds: Int32) {
         events.removeAll(keepingCapacity: true)
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 128) { raw in
-            let count = epoll_wait(descriptor, raw.baseAddress, Int32(raw.count), 0)
+            let count = epoll_wait(descriptor, raw.baseAddress, Int32(raw.count), milliseconds)
             for index in 0..<max(0, Int(count)) {
                 events.append(Event(token: raw[index].data.u64, flags: raw[index].events))
             }

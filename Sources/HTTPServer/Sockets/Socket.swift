@@ -28,7 +28,7 @@ enum Socket {
         guard descriptor >= 0 else { throw .system("a socket cannot be opened") }
         set(descriptor, SOL_SOCKET, SO_REUSEADDR)
         guard bind(descriptor, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0,
-            Glibc.listen(descriptor, 512) == 0
+            Glibc.listen(descriptor, 4096) == 0
         else {
             let error = ServerError.system(
                 "cannot listen on \(host) port \(port) (port 0 lets the system choose a free one)")

@@ -50,6 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
             "An origin whose pages may call, such as https://lab.example. Repeat for more.", valueName: "origin"))
     var allowedOrigins: [String] = []
 
+    @Option(help: "How many connections may be open at once (default: 1024).") var connections: Int?
+
     @Option(help: "How many unfinished jobs the queue takes (default: 10000).") var queueLimit: Int?
 
     @Option(
@@ -83,6 +85,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning, error or critical (default: notice).") var logLevel: String?
 
     func validate() throws {
+        if let connections, !Settings.connectionRange.contains(connections) {
+            throw ValidationError("--connections must be 1 to \(Settings.connectionRange.upperBound).")
+        }
         if let queueLimit, !Settings.queueRange.contains(queueLimit) {
             throw ValidationError("--queue-limit must be 1 to \(Settings.queueRange.upperBound).")
         }
@@ -117,6 +122,7 @@ struct ServeCommand: AsyncParsableCommand {
         flags.allowedHosts = allowedHosts.isEmpty ? nil : allowedHosts
         flags.allowedOrigins = allowedOrigins.isEmpty ? nil : allowedOrigins
         flags.isInsecure = insecure ? true : nil
+        flags.connections = connections
         flags.queueLimit = queueLimit
         flags.cleanRunCache = cleanRunCache
         flags.imageCodeCache = imageCodeCache
@@ -144,11 +150,13 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.allowedHosts = settings.allowedHosts ?? []
         configuration.allowedOrigins = settings.allowedOrigins ?? []
         configuration.isInsecure = settings.isInsecure ?? false
+        configuration.connections = settings.connections ?? configuration.connections
         configuration.queueLimit = settings.queueLimit ?? configuration.queueLimit
         configuration.budgets = settings.budgets
         configuration.keepJobs = settings.keepJobsDays.map { .seconds($0 * 86_400) }
         configuration.shutdownGrace = settings.shutdownGraceSeconds.map { .seconds($0) } ?? configuration.shutdownGrace
 
+        OpenFiles.allowAll()
         try await Self.serve(configuration)
         // Not `exit`, which runs the destructors of C++ libraries: a model that is still being loaded on another thread would
         // lose oneDNN under its feet, and an orderly stop would end in a crash. Output is unbuffered, and what the store

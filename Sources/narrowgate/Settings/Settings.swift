@@ -21,6 +21,8 @@ struct Settings: Sendable, Equatable {
     var allowedHosts: [String]?
     var allowedOrigins: [String]?
     var isInsecure: Bool?
+    /// How many connections may be open at once.
+    var connections: Int?
     var queueLimit: Int?
     /// MiB of clean runs, of pictures' codes, and of captions under way.
     var cleanRunCache: Int?
@@ -48,6 +50,7 @@ struct Settings: Sendable, Equatable {
         settings.allowedHosts = allowedHosts ?? other.allowedHosts
         settings.allowedOrigins = allowedOrigins ?? other.allowedOrigins
         settings.isInsecure = isInsecure ?? other.isInsecure
+        settings.connections = connections ?? other.connections
         settings.queueLimit = queueLimit ?? other.queueLimit
         settings.cleanRunCache = cleanRunCache ?? other.cleanRunCache
         settings.imageCodeCache = imageCodeCache ?? other.imageCodeCache
@@ -60,6 +63,7 @@ struct Settings: Sendable, Equatable {
     }
 
     static let portRange = 0...Int(UInt16.max)
+    static let connectionRange = 1...100_000
     static let queueRange = 1...1_000_000
     static let keepRange = 1...36_500
     static let graceRange = 0...3600
@@ -103,6 +107,7 @@ extension Settings {
         database = variable("DATABASE")
         allowedHosts = list("ALLOWED_HOSTS")
         allowedOrigins = list("ALLOWED_ORIGINS")
+        connections = try integer("CONNECTIONS", in: Self.connectionRange)
         queueLimit = try integer("QUEUE_LIMIT", in: Self.queueRange)
         cleanRunCache = try integer("CLEAN_RUN_CACHE_MIB", in: Self.memoryRange)
         imageCodeCache = try integer("IMAGE_CODE_CACHE_MIB", in: Self.memoryRange)
@@ -165,6 +170,7 @@ extension Settings {
         allowedHosts = try strings("allowed_hosts")
         allowedOrigins = try strings("allowed_origins")
         isInsecure = try members.optional("insecure")?.bool()
+        connections = try members.optional("connections")?.integer(in: Self.connectionRange)
         queueLimit = try members.optional("queue_limit")?.integer(in: Self.queueRange)
         cleanRunCache = try members.optional("clean_run_cache_mib")?.integer(in: Self.memoryRange)
         imageCodeCache = try members.optional("image_code_cache_mib")?.integer(in: Self.memoryRange)
