@@ -38,7 +38,7 @@ package struct ImageHeader: Sendable, Equatable {
                     : "the content is neither a PNG nor a JPEG file; only these are accepted")
         }
         try limits.check(width: storedWidth, height: storedHeight)
-        guard scans <= max(1, limits.scannedPixels / (storedWidth * storedHeight)) else {
+        guard scans <= limits.scans(width: storedWidth, height: storedHeight) else {
             throw ImagingError(
                 .tooLarge,
                 "the JPEG has \(scans) scans over \(storedWidth)×\(storedHeight) pixels: save it as baseline")

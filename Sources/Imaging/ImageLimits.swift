@@ -16,6 +16,14 @@ package struct ImageLimits: Sendable, Equatable {
         self.scannedPixels = scannedPixels
     }
 
+    /// How many scans a JPEG of these sides may have; one is always allowed.
+    ///
+    /// A scan goes over whole blocks, of 32 pixels a side at most, and takes its time even where it has but one.
+    func scans(width: Int, height: Int) -> Int {
+        func blocks(_ side: Int) -> Int { (side + 31) / 32 * 32 }
+        return max(1, scannedPixels / (blocks(width) * blocks(height)))
+    }
+
     func check(width: Int, height: Int) throws(ImagingError) {
         guard width > 0, height > 0 else {
             throw ImagingError(.damaged, "the picture is \(width)×\(height) pixels; both sides must be at least 1")
