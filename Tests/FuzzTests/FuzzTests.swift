@@ -33,7 +33,7 @@ struct FuzzTests {
     @Test("so are forms of them with bytes changed, removed, doubled and mixed", arguments: FuzzTarget.all)
     func changed(target: FuzzTarget) throws {
         let inputs = try Self.inputs(of: target)
-        var mutation = Mutation(seed: UInt64(target.name.utf8.reduce(0) { $0 * 31 + Int($1) }))
+        var mutation = Mutation(seed: target.name.utf8.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
         for (position, input) in inputs.enumerated() {
             for change in 0..<Self.changes {
                 let other = inputs[(position + change) % inputs.count].bytes

@@ -50,10 +50,10 @@ def jpeg(width: int, height: int, components: int, scans: int = 0, precision: in
     head = b"\xff\xd8" + padding + quantities + frame
     everything = bytes([components]) + b"".join(bytes([number + 1, 0]) for number in range(components))
     if not scans:
-        data = bytes(blocks * components * 2 // 8 + 1)
+        data = bytes(-(-blocks * components * 2 // 8))
         return head + huffman(0, 0) + huffman(0x10, 0) + segment(0xDA, everything + b"\0\x3f\0") + data + b"\xff\xd9"
-    data = [head, huffman(0, 0), huffman(0x10, 0xE0), segment(0xDA, everything + b"\0\0\0"), bytes(blocks * components // 8 + 1)]
-    runs = bytes(-(-blocks // 16384) * 15 // 8 + 1)
+    data = [head, huffman(0, 0), huffman(0x10, 0xE0), segment(0xDA, everything + b"\0\0\0"), bytes(-(-blocks * components // 8))]
+    runs = bytes(-(-(-(-blocks // 16384) * 15) // 8))
     for position in islices(components, scans - 1):
         component, coefficient, high, low = position
         data += [segment(0xDA, bytes([1, component, 0, coefficient, coefficient, high << 4 | low])), runs]
@@ -98,7 +98,9 @@ def bombs() -> Iterator[tuple[str, bytes, int | None]]:
     yield "JPEG of 65500×65500", jpeg(65500, 65500, 1)[:2000], 422
     yield "JPEG of 8192×8192", jpeg(8192, 8192, 1), 201
     yield "JPEG of 8192×8192, CMYK", jpeg(8192, 8192, 4), 201
-    yield "JPEG of 8192×8192, progressive, 20 scans", jpeg(8192, 8192, 3, scans=20), None
+    yield "JPEG of 8192×8192, progressive, grey, 30 scans", jpeg(8192, 8192, 1, scans=30), 201
+    yield "JPEG of 8192×8192, progressive, 3 scans", jpeg(8192, 8192, 3, scans=3), 422
+    yield "JPEG of 6144×6144, progressive, 50 scans", jpeg(6144, 6144, 3, scans=50), 201
     yield "JPEG of 8192×8192, progressive, 500 scans", jpeg(8192, 8192, 3, scans=500), 422
     yield "JPEG of 1024×1024, progressive, 2000 scans", jpeg(1024, 1024, 3, scans=2000), None
     yield "JPEG of 1×1, progressive, 2600 scans", jpeg(1, 1, 3, scans=2600), None

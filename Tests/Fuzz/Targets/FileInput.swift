@@ -42,7 +42,8 @@ enum StateInput {
             let again = try? NPYFile(array.bytes, name: "input")
             try demand(again?.shape == array.shape, "an array of shape \(array.shape) is read as another one")
             try demand(
-                again?.elements.map(\.bitPattern) == array.elements.map(\.bitPattern), "written and read as other numbers")
+                again?.elements.map(\.bitPattern) == array.elements.map(\.bitPattern),
+                "written and read as other numbers")
         }
         guard let state = try? StateFile.read(input, name: "input") else { return }
         let description = state.description
