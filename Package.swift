@@ -37,14 +37,14 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// `make fuzz` alone builds this: its `main` is libFuzzer's, which no other build links.
+/// `make fuzz` alone builds this: it calls libFuzzer, which no other build links.
 let fuzzing: [Target] =
     Context.environment["NARROWGATE_FUZZ"] == nil
     ? []
     : [
         .executableTarget(
             name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Runner",
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+            swiftSettings: strict)
     ]
 
 let package = Package(
