@@ -3,6 +3,7 @@
 #   make demo       set up, build, and run captions, knockouts and [EOI] patching over HTTP on the shipped models
 #   make test       set up, build, and run the test suite and every command of README.md and docs
 #   make test-http  raw HTTP/2 frames, right, wrong and hostile, against a server of this build
+#   make test-pictures  pictures that lie and swell, against a server of this build
 #   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
 #   make test-schema  schemathesis against a live server: what it answers is what /openapi.json says (pip, .build/clients)
 #   make test-faults  a disk that fails and one that is full, under a running server (apt-get install strace; root)
@@ -15,6 +16,8 @@
 #   make lint       formatting and import rules
 #   make format     rewrite the sources as `make lint` wants them
 #   make test-kill  kill and restart a server N times while jobs run (N=1000)
+#   make fuzz       libFuzzer and AddressSanitizer on what reads bytes from outside (TARGET=all or a name, SECONDS=60 for each)
+#   make sanitize   the test suite under AddressSanitizer and ThreadSanitizer (WHICH=all, address or thread; FILTER=suites)
 #   make bench      speed of kernels, model and server on a checkpoint made on the spot (SHAPE=gate, 190m or 1b), in minutes
 #   make bench-peers  the same beside PyTorch and nnsight, installed into .build/peers (or PEERS_PYTHON=… that has them)
 #   make bench-7b   both on Chameleon-7B's shape, one after the other: 14 GB of disk, 24 GB of memory, nothing else running
@@ -38,6 +41,10 @@ N ?= 1000
 ROUNDS ?= 0
 # What test-schema and test-faults draw; the same in every run unless another is given.
 SEED ?= 1
+TARGET ?= all
+SECONDS ?= 60
+WHICH ?= all
+FILTER ?= .
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
@@ -51,8 +58,9 @@ ROWS ?=
 # More options of Benchmarks/suite/run.py, such as --turns 1 or --rows prefill.
 OPTIONS ?=
 
-.PHONY: demo test test-suite test-http test-proxies test-config test-schema test-faults test-long test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b \
-    bench-scaling bench-server bench-report bench-products bench-python clean
+.PHONY: demo test test-suite test-http test-pictures test-proxies test-config test-schema test-faults test-long test-docs \
+    test-clients build setup lint format test-kill fuzz sanitize bench bench-peers bench-7b bench-scaling bench-server \
+    bench-report bench-products bench-python clean
 
 setup:
 	@Tools/setup/install.sh
@@ -66,7 +74,7 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-http test-clients test-config test-docs
+test: build lint test-suite test-http test-pictures test-clients test-config test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
@@ -82,6 +90,10 @@ test-http: build $(HTTP_TOOLS)/installed
 	@$(HTTP_TOOLS)/bin/python Tools/http/http2_suite.py
 	@echo "test: a crowd that asks after a job"
 	@python3 Tools/http/crowd_suite.py
+
+test-pictures: build
+	@echo "test: hostile pictures"
+	@Tools/pictures/hostile.py
 
 test-proxies: build
 	@Tools/http/proxies.py
@@ -130,6 +142,12 @@ format:
 
 test-kill: build
 	@KILL_CYCLES=$(N) swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest --filter KilledServerTests
+
+fuzz: setup
+	@Tests/Fuzz/run.sh $(TARGET) $(SECONDS)
+
+sanitize: setup
+	@Tests/sanitize/run.sh $(WHICH) '$(FILTER)'
 
 $(CHECKPOINTS)/%/config.json:
 	@Benchmarks/make_checkpoint.py $* $(@D)

@@ -37,6 +37,16 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// `make fuzz` alone builds this: it calls libFuzzer, which no other build links.
+let fuzzing: [Target] =
+    Context.environment["NARROWGATE_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Runner",
+            swiftSettings: strict)
+    ]
+
 let package = Package(
     name: "narrowgate",
     products: [.executable(name: "narrowgate", targets: ["narrowgate"])],
@@ -109,6 +119,14 @@ let package = Package(
             exclude: ["suite", "serving", "make_checkpoint.py", "requirements.txt"], swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "StrictJSON", "API", "Jobs", "HTTPServer", "Models", "Interventions", "Checkpoints", "Imaging",
+                "Tokenization", httpTypes,
+            ],
+            path: "Tests/Fuzz/Targets", swiftSettings: strict),
+        tests("Fuzz", ["FuzzTargets", "Numerics"]),
         tests("StrictJSON", ["StrictJSON"]),
         tests("Metrics", ["Metrics"]),
         tests("Numerics", ["Numerics", "CKernels"]),
@@ -123,6 +141,6 @@ let package = Package(
         tests("HTTPServer", ["HTTPServer", httpTypes]),
         tests("API", ["API", "Jobs", "HTTPServer", "Store", "ErrorPages", "StrictJSON", httpTypes, log]),
         tests("narrowgate", ["StrictJSON"]),
-    ],
+    ] + fuzzing,
     swiftLanguageModes: [.v6]
 )

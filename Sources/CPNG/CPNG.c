@@ -57,9 +57,10 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t hei
     if (info == NULL) png_error(png, "out of memory");
 
     png_set_user_limits(png, width, height);
-    png_set_chunk_cache_max(png, 64);           /* text and unknown chunks kept */
-    png_set_chunk_malloc_max(png, 8u << 20);    /* bytes one of them may inflate to */
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+    /* Only what makes pixels is read: IHDR, PLTE, tRNS, IDAT, IEND. Texts, profiles and suggested palettes, which may
+     * inflate to a thousand times their length, are passed over. */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_chunk_malloc_max(png, 8u << 20);
     png_set_read_fn(png, &source, read_bytes);
     png_read_info(png, info);
     if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height)

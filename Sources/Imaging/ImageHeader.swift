@@ -21,6 +21,8 @@ package struct ImageHeader: Sendable, Equatable {
     let components: Int
     /// JPEG: the number of scans. PNG: 1.
     let scans: Int
+    /// JPEG in several scans: the bytes of its coefficients. Others: 0, as they are decoded row by row.
+    let coefficientBytes: Int
 
     /// Reads the header of a PNG or JPEG file and checks it against `limits`.
     ///
@@ -38,16 +40,24 @@ package struct ImageHeader: Sendable, Equatable {
                     : "the content is neither a PNG nor a JPEG file; only these are accepted")
         }
         try limits.check(width: storedWidth, height: storedHeight)
-        guard scans <= max(1, limits.scannedPixels / (storedWidth * storedHeight)) else {
+        guard scans <= limits.scans(width: storedWidth, height: storedHeight) else {
             throw ImagingError(
                 .tooLarge,
                 "the JPEG has \(scans) scans over \(storedWidth)×\(storedHeight) pixels: save it as baseline")
+        }
+        let samples = hasAlpha || components == 4 ? 4 : 3
+        let memory = storedWidth * storedHeight * samples + coefficientBytes
+        guard memory <= limits.memory else {
+            throw ImagingError(
+                .tooLarge,
+                "the JPEG in several scans over \(storedWidth)×\(storedHeight) pixels takes \(memory >> 20) MiB to decode; "
+                    + "at most \(limits.memory >> 20) are allowed: scale it down, or save it as baseline")
         }
     }
 
     init(
         format: Format, width: Int, height: Int, orientation: Orientation, hasAlpha: Bool = false, components: Int = 3,
-        scans: Int = 1
+        scans: Int = 1, coefficientBytes: Int = 0
     ) {
         self.format = format
         self.storedWidth = width
@@ -56,5 +66,6 @@ package struct ImageHeader: Sendable, Equatable {
         self.hasAlpha = hasAlpha
         self.components = components
         self.scans = scans
+        self.coefficientBytes = coefficientBytes
     }
 }

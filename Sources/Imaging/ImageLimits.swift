@@ -6,14 +6,25 @@ package struct ImageLimits: Sendable, Equatable {
     package var side: Int
     /// The most pixel visits over all scans of a progressive JPEG, which may have hundreds of scans over every pixel.
     package var scannedPixels: Int
+    /// The most bytes of pixels and, of a JPEG in several scans, coefficients, all of which wait for the last scan.
+    package var memory: Int
 
-    /// 64 megapixels, 32768 a side, 2^31 pixel visits.
+    /// 64 megapixels, 32768 a side, 2^31 pixel visits, 512 MiB.
     package static let `default` = ImageLimits(pixels: 64 << 20, side: 32768, scannedPixels: 1 << 31)
 
-    package init(pixels: Int, side: Int, scannedPixels: Int) {
+    package init(pixels: Int, side: Int, scannedPixels: Int, memory: Int = 512 << 20) {
         self.pixels = pixels
         self.side = side
         self.scannedPixels = scannedPixels
+        self.memory = memory
+    }
+
+    /// How many scans a JPEG of these sides may have; one is always allowed.
+    ///
+    /// A scan goes over whole blocks, of 32 pixels a side at most, and takes its time even where it has but one.
+    func scans(width: Int, height: Int) -> Int {
+        func blocks(_ side: Int) -> Int { (side + 31) / 32 * 32 }
+        return max(1, scannedPixels / (blocks(width) * blocks(height)))
     }
 
     func check(width: Int, height: Int) throws(ImagingError) {

@@ -32,7 +32,7 @@ package indirect enum PositionExpression: Sendable, Equatable {
             for element in elements { list.append(try PositionExpression(element)) }
             self = .list(list)
         case .string(let text):
-            if let index = Int(text), index >= 0 {
+            if let index = try IndexRange.index(text, field: field) {
                 self = .index(index)
             } else if let range = try IndexRange.parse(text, field: field) {
                 self = .range(range)
@@ -69,6 +69,13 @@ enum IndexRange {
         return index
     }
 
+    /// The index in `text`, or `nil` if it is not written as one.
+    static func index(_ text: String, field: JSONField) throws(JSONError) -> Int? {
+        guard let index = Int(text), index >= 0 else { return nil }
+        guard index < open else { throw field.invalid("\(index) is no index; they end before \(open)") }
+        return index
+    }
+
     /// The range as a request spells it.
     static func text(_ range: Range<Int>) -> String {
         range.upperBound == open ? "\(range.lowerBound)..." : "\(range.lowerBound)..<\(range.upperBound)"
@@ -80,7 +87,9 @@ enum IndexRange {
     static func parse(_ text: String, field: JSONField) throws(JSONError) -> Range<Int>? {
         for (mark, closed) in [("..<", false), ("...", true)] {
             guard let at = text.firstRange(of: mark) else { continue }
-            if closed, at.upperBound == text.endIndex, let lower = Int(text[..<at.lowerBound]), lower >= 0 {
+            if closed, at.upperBound == text.endIndex, let lower = Int(text[..<at.lowerBound]),
+                (0..<open).contains(lower)
+            {
                 return lower..<open
             }
             guard let lower = Int(text[..<at.lowerBound]), let bound = Int(text[at.upperBound...]),

@@ -32,18 +32,31 @@ package struct PositionResolver: Sendable {
             return PositionSet(prompt: try checked(index..<(index + 1), path: path))
         case .range(let range):
             return PositionSet(prompt: try checked(range, path: path))
-        case .list(let elements):
-            var prompt = Set<Int>()
-            var generated = false
-            for (at, element) in elements.enumerated() {
-                let part = try resolve(element, as: use, path: "\(path)[\(at)]")
-                prompt.formUnion(part.prompt)
-                generated = generated || part.generated
-            }
-            return PositionSet(prompt: prompt.sorted(), generated: generated)
+        case .list:
+            // Marks, not a set: a list may name every position a hundred thousand times.
+            var marks = [Bool](repeating: false, count: layout.tokens)
+            let generated = try mark(expression, as: use, path: path, in: &marks)
+            return PositionSet(prompt: marks.indices.filter { marks[$0] }, generated: generated)
         case .role(let name):
             return try resolve(role: name, as: use, path: path)
         }
+    }
+
+    /// Marks the positions of `expression`; says whether generated positions belong to it.
+    private func mark(
+        _ expression: PositionExpression, as use: Use, path: String, in marks: inout [Bool]
+    ) throws(InterventionError) -> Bool {
+        var generated = false
+        if case .list(let elements) = expression {
+            for (at, element) in elements.enumerated() {
+                if try mark(element, as: use, path: "\(path)[\(at)]", in: &marks) { generated = true }
+            }
+        } else {
+            let part = try resolve(expression, as: use, path: path)
+            for position in part.prompt { marks[position] = true }
+            generated = part.generated
+        }
+        return generated
     }
 
     /// The positions of `expression` in a stored state, which has indices and no roles.
@@ -52,25 +65,36 @@ package struct PositionResolver: Sendable {
     static func indices(
         _ expression: PositionExpression, in count: Int, path: String
     ) throws(InterventionError) -> [Int] {
+        var ranges: [Range<Int>] = []
+        try collect(expression, in: count, path: path, into: &ranges)
+        var all: [Int] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            let start = max(range.lowerBound, (all.last ?? -1) + 1)
+            if start < range.upperBound { all.append(contentsOf: start..<range.upperBound) }
+        }
+        return all
+    }
+
+    private static func collect(
+        _ expression: PositionExpression, in count: Int, path: String, into ranges: inout [Range<Int>]
+    ) throws(InterventionError) {
         switch expression {
         case .role(let name):
             throw InterventionError(
                 .unresolvedRole, at: path,
                 "\"\(name)\" is a role, and a state has none; give indices or ranges of its \(count) position(s)")
-        case .index(let index): return try indices(.range(index..<(index + 1)), in: count, path: path)
+        case .index(let index): try collect(.range(index..<(index + 1)), in: count, path: path, into: &ranges)
         case .range(let range):
             let end = range.upperBound == IndexRange.open ? max(count, range.lowerBound + 1) : range.upperBound
             guard end <= count else {
                 throw InterventionError(
                     .positionOutOfRange, at: path, "position \(end - 1) is outside the state's 0...\(count - 1)")
             }
-            return Array(range.lowerBound..<end)
+            ranges.append(range.lowerBound..<end)
         case .list(let elements):
-            var all = Set<Int>()
             for (at, element) in elements.enumerated() {
-                all.formUnion(try indices(element, in: count, path: "\(path)[\(at)]"))
+                try collect(element, in: count, path: "\(path)[\(at)]", into: &ranges)
             }
-            return all.sorted()
         }
     }
 

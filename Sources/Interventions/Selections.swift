@@ -36,7 +36,7 @@ package enum LayerSelection: Sendable, Equatable {
 
         init(_ field: JSONField) throws(JSONError) {
             if case .string(let text) = field.value {
-                if let index = Int(text), index >= 0 {
+                if let index = try IndexRange.index(text, field: field) {
                     self = .index(index)
                 } else if let range = try IndexRange.parse(text, field: field) {
                     self = .range(range)
@@ -81,9 +81,10 @@ package enum LayerSelection: Sendable, Equatable {
             let elements = try list.array()
             guard !elements.isEmpty else { throw list.invalid("the list is empty") }
             var layers: [Int] = []
+            var seen = Set<Int>()
             for element in elements {
                 let layer = try element.integer(in: 0...Int(Int32.max))
-                guard !layers.contains(layer) else { throw element.invalid("layer \(layer) is listed twice") }
+                guard seen.insert(layer).inserted else { throw element.invalid("layer \(layer) is listed twice") }
                 layers.append(layer)
             }
             try members.finish()

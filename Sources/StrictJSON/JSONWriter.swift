@@ -44,8 +44,9 @@ struct JSONWriter {
         }
     }
 
-    /// `3` rather than `3.0`, and `1e-05` as Swift writes it: both are JSON numbers.
+    /// `3` rather than `3.0`, and `1e-05` as Swift writes it: both are JSON numbers. `-0` would be read as an integer, 0.
     private static func text(of number: Double) -> String {
+        if number == 0, number.sign == .minus { return "-0.0" }
         let text = number.description
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }

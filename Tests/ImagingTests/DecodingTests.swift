@@ -41,6 +41,12 @@ import Testing
         let jpeg = try Goldens.bytes("progressive-420.jpg")
         let few = ImageLimits(pixels: 1 << 20, side: 1000, scannedPixels: 37 * 29 * 3)
         #expect(try #require(refusal(jpeg, limits: few)).description.contains("scans"))
+        // 37×29 pixels of 3 bytes, and the coefficients of 3×2 groups of 6 blocks.
+        var memory = ImageLimits(pixels: 1 << 20, side: 1000, scannedPixels: 1 << 30, memory: 37 * 29 * 3 + 36 * 128)
+        #expect(refusal(jpeg, limits: memory) == nil)
+        memory.memory -= 1
+        #expect(try #require(refusal(jpeg, limits: memory)).description.contains("save it as baseline"))
+        #expect(try refusal(Goldens.bytes("baseline-420.jpg"), limits: memory) == nil)
     }
 
     @Test("what is no picture is refused as such", arguments: ["", "GIF89a", "{\"a\": 1}", "\u{89}PNG"])

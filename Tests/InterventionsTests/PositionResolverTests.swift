@@ -49,6 +49,16 @@ struct PositionResolverTests {
         #expect(try resolve("prefix", on: Self.withBreaks).prompt == [0])
     }
 
+    @Test("a list names what its elements name, however often and however deep, each position once")
+    func lists() throws {
+        let all: JSONValue = .array(Array(repeating: "all", count: 60_000))
+        #expect(try resolve(.array(Array(repeating: all, count: 5))).prompt == Array(0..<12))
+        #expect(try resolve(["last", [3, ["1..<4", "generated"]]], as: .queries).prompt == [1, 2, 3, 11])
+        #expect(try resolve(["last", [3, ["1..<4", "generated"]]], as: .queries).generated)
+        let error = #expect(throws: InterventionError.self) { try resolve(["last", [3, ["1..<40"]]]) }
+        #expect(error?.path == "keys[1][1][0]")
+    }
+
     @Test("a number behind an image role chooses the picture; without it all are meant")
     func severalImages() throws {
         #expect(try resolve("eoi#2", on: Self.twoImages).prompt == [10])

@@ -5,7 +5,8 @@ import Testing
 
 private let badPositions: [(JSONValue, String)] = [
     ("5..<5", "empty"), ("9...3", "empty"), ("a..<b", "no range"), ([], "empty"), (-1, "count from 0"),
-    (true, "expected"), (1.5, "integer"),
+    (true, "expected"), (1.5, "integer"), ("9223372036854775807", "no index"), (9_223_372_036_854_775_807, "no index"),
+    ("9223372036854775807...", "no range"), ("2147483647...", "no range"), ("0...9223372036854775807", "no range"),
 ]
 
 private let badMeasurements: [(String, String)] = [
@@ -55,6 +56,23 @@ struct VocabularyTests {
         #expect(try layers(["each_of": [2, 0]]).variantLayers(count: 3, path: "", model: "m") == [2, 0])
         #expect(try layers("from_each").resolve(count: 3, variantLayer: 1, path: "", model: "m") == [1, 2])
         #expect(try !layers("all").makesVariants && layers("each").makesVariants)
+    }
+
+    @Test(
+        "an index that no model could have is refused as a text, too",
+        arguments: ["9223372036854775807", "2147483647", "9223372036854775807..."])
+    func endlessLayers(text: String) {
+        let error = #expect(throws: JSONError.self) { try layers(.string(text)) }
+        #expect(error?.path == "layers")
+    }
+
+    @Test("a list of a million layers is read in one go, and a layer that it names twice is found")
+    func manyLayers() throws {
+        var list = (0..<1_000_000).map { JSONValue.integer($0) }
+        #expect(try layers(["each_of": .array(list)]) == .eachOf(Array(0..<1_000_000)))
+        list.append(7)
+        let error = #expect(throws: JSONError.self) { try layers(["each_of": .array(list)]) }
+        #expect(error?.path == "layers.each_of[1000000]")
     }
 
     @Test("a layer that the model does not have is refused by number and range")

@@ -185,7 +185,7 @@ struct StateMakingTests {
         }
         #expect(try layers("3") == [3] && layers("0..<3") == [0, 1, 2] && layers("0, 2...3") == [0, 2, 3])
         #expect(try layers("[1,2]") == [1, 2])
-        for text in ["", "all", "each", "3...", "-1", "1,,2"] {
+        for text in ["", "all", "each", "3...", "-1", "1,,2", "0..<9999,0..<9999", "9223372036854775807"] {
             #expect(throws: JSONError.self, "\(text)") { try layers(text) }
         }
         let error = try #require(throws: MalformedState.self) {

@@ -13,7 +13,8 @@ import Testing
     @Test("what was written reads back as the same value")
     func roundTrip() throws {
         let value: JSONValue = [
-            "text": "\"\\\n\r\t\u{0}\u{1F}\u{7F}é\u{1F600}", "numbers": [0.1, 1e-300, 1.7976931348623157e308, -0.25],
+            "text": "\"\\\n\r\t\u{0}\u{1F}\u{7F}é\u{1F600}",
+            "numbers": [0.1, 1e-300, 1.7976931348623157e308, -0.25, -0.0],
             "integers": [.integer(.max), .integer(.min), 0], "nested": [[], [:], [nil]],
         ]
         #expect(try JSONParser.parse(value.text) == value)

@@ -1,13 +1,13 @@
 import Interventions
 import Jobs
 import Models
-import StrictJSON
+package import StrictJSON
 
 /// A request of `POST /v1/chat/completions`: OpenAI's shape, and our `interventions` and `receipt`.
 ///
 /// Each of its choices is a caption, with the members that caption requests have, so that it is computed, recorded and
 /// computed again as every other caption.
-struct ChatRequest: Sendable {
+package struct ChatRequest: Sendable {
     let model: String
     let messages: [ChatMessage]
     /// How many choices are wanted.
@@ -31,7 +31,7 @@ struct ChatRequest: Sendable {
     static let topRange = 0...20
 
     /// - throws: `JSONError` that names the field.
-    init(_ fields: JSONFields, defaultModel: String) throws(JSONError) {
+    package init(_ fields: JSONFields, defaultModel: String) throws(JSONError) {
         model = try fields.optional("model")?.string() ?? defaultModel
         messages = try ChatMessage.list(try fields.required("messages"))
         count = try fields.optional("n")?.integer(in: Self.countRange) ?? 1

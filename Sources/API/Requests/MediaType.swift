@@ -1,11 +1,12 @@
 /// A `Content-Type` (RFC 9110 §8.3.1): `multipart/form-data; boundary="x"`.
-struct MediaType: Sendable, Equatable {
+package struct MediaType: Sendable, Equatable {
     /// `type/subtype`, lower case.
-    let essence: String
+    package let essence: String
     /// By name, lower case; values as they stand between their quotes.
-    let parameters: [String: String]
+    package let parameters: [String: String]
 
-    init?(_ text: String) {
+    /// - Returns: `nil` for what is no media type.
+    package init?(_ text: String) {
         var pieces = Self.split(text, at: ";")
         let essence = pieces.removeFirst().trimmed.lowercased()
         let halves = essence.split(separator: "/", omittingEmptySubsequences: false)

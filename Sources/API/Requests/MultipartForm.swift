@@ -5,11 +5,12 @@
 /// Bounds: ``partLimit`` parts, ``headerLimit`` bytes of header lines in each; contents are bounded by the request's.
 /// What stands before the first delimiter and after the last is ignored, as the RFC asks. A part without a name, a
 /// transfer encoding and a content that ends early are refused.
-struct MultipartForm: Sendable {
-    struct Part: Sendable {
-        let name: String
+package struct MultipartForm: Sendable {
+    /// One of them.
+    package struct Part: Sendable {
+        package let name: String
         let contentType: MediaType?
-        let content: ArraySlice<UInt8>
+        package let content: ArraySlice<UInt8>
 
         /// The content as UTF-8.
         func text() throws(Problem) -> String {
@@ -24,10 +25,10 @@ struct MultipartForm: Sendable {
     static let headerLimit = 8 * 1024
 
     /// In the order of the content; names are unique.
-    let parts: [Part]
+    package let parts: [Part]
 
     /// - throws: ``Problem`` `malformed_form` that says what the content lacks.
-    init(_ content: [UInt8], type: MediaType) throws(Problem) {
+    package init(_ content: [UInt8], type: MediaType) throws(Problem) {
         guard let boundary = type.parameters["boundary"], (1...70).contains(boundary.utf8.count) else {
             throw Problem(
                 .malformedForm, "the Content-Type multipart/form-data needs a boundary of 1 to 70 characters")

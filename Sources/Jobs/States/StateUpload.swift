@@ -23,11 +23,20 @@ package struct StateUpload: Sendable {
         try members.finish()
     }
 
+    /// More layers than any model has: of a range without an end, or of ranges named again and again.
+    private static let layerLimit = 10_000
+
     /// A list of layers in a text: `"3"`, `"0..<6"`, `"0,2,4..<6"`, `"[0, 2]"`.
     private static func layers(_ field: JSONField) throws(JSONError) -> [Int] {
         var text = try field.string()
         if text.hasPrefix("["), text.hasSuffix("]") { text = String(text.dropFirst().dropLast()) }
         var layers: [Int] = []
+        func add(_ range: Range<Int>) throws(JSONError) {
+            guard range.count <= Self.layerLimit - layers.count else {
+                throw field.invalid("names more than \(Self.layerLimit) layers; write 0..<6")
+            }
+            layers += range
+        }
         for piece in text.split(separator: ",", omittingEmptySubsequences: false) {
             let piece = JSONField(.string(piece.filter { $0 != " " }), path: field.path)
             guard case .list(let items) = try LayerSelection(piece) else {
@@ -35,10 +44,8 @@ package struct StateUpload: Sendable {
             }
             for item in items {
                 switch item {
-                case .index(let index): layers.append(index)
-                case .range(let range):
-                    guard range.count <= 10_000 else { throw field.invalid("\(range) has no end; write 0..<6") }
-                    layers += range
+                case .index(let index): try add(index..<index + 1)
+                case .range(let range): try add(range)
                 }
             }
         }
