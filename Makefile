@@ -17,6 +17,7 @@
 #   make bench-peers  the same beside PyTorch and nnsight, installed into .build/peers (or PEERS_PYTHON=… that has them)
 #   make bench-7b   both on Chameleon-7B's shape, one after the other: 14 GB of disk, 24 GB of memory, nothing else running
 #   make bench-scaling  sweeps against layers and variants
+#   make bench-estimates  what dry runs say against what happens, on gate (or ESTIMATES_ON="FOLDER …")
 #   make bench-report  what these measured, into docs/performance.md
 #   make clean      remove build products
 
@@ -44,7 +45,7 @@ BENCH := Benchmarks/suite
 OPTIONS ?=
 
 .PHONY: demo test test-suite test-http test-proxies test-config test-schema test-docs test-clients build setup lint format test-kill bench bench-peers bench-7b \
-    bench-scaling bench-report bench-products bench-python clean
+    bench-scaling bench-estimates bench-report bench-products bench-python clean
 
 setup:
 	@Tools/setup/install.sh
@@ -136,6 +137,9 @@ bench-7b: bench-products bench-python $(CHECKPOINTS)/7b/config.json
 
 bench-scaling: bench-products $(CHECKPOINTS)/190m/config.json
 	@$(BENCH)/scaling.py $(CHECKPOINTS)/190m
+
+bench-estimates: bench-products
+	@$(BENCH)/estimates.py $(ESTIMATES_ON)
 
 bench-report:
 	@$(BENCH)/report.py
