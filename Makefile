@@ -24,6 +24,7 @@
 #   make bench-scaling  sweeps against layers and variants
 #   make bench-server  the server under load, beside Hummingbird and nghttpd (ROWS=livez_h1,…; apt-get install wrk nghttp2-client
 #                      nghttp2-server slowhttptest)
+#   make bench-estimates  what dry runs say against what happens, on gate (or ESTIMATES_ON="FOLDER …")
 #   make bench-report  what these measured, into docs/performance.md
 #   make clean      remove build products
 
@@ -59,8 +60,8 @@ ROWS ?=
 OPTIONS ?=
 
 .PHONY: demo test test-suite test-http test-pictures test-proxies test-config test-schema test-faults test-long test-docs \
-    test-clients build setup lint format test-kill fuzz sanitize bench bench-peers bench-7b bench-scaling bench-server \
-    bench-report bench-products bench-python clean
+    test-clients build setup lint format test-kill fuzz sanitize bench bench-peers bench-7b bench-scaling bench-estimates \
+    bench-server bench-report bench-products bench-python clean
 
 setup:
 	@Tools/setup/install.sh
@@ -74,7 +75,7 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-http test-pictures test-clients test-config test-docs
+test: build lint test-suite test-http test-pictures test-clients test-schema test-faults test-config test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
@@ -125,7 +126,7 @@ test-long: N := 200
 test-long: ROUNDS := 20
 test-long: export EXAMPLES := 40
 test-long: export PHASES := examples,coverage,fuzzing,stateful
-test-long: build test-kill test-faults test-schema test-proxies
+test-long: build test-kill test-faults test-schema test-proxies fuzz
 	@echo "test-long: done"
 
 test-config:
@@ -182,6 +183,9 @@ bench-scaling: bench-products $(CHECKPOINTS)/190m/config.json
 
 bench-server: build $(CHECKPOINTS)/190m/config.json
 	@Benchmarks/serving/run.py $(if $(ROWS),--rows $(ROWS)) $(OPTIONS)
+
+bench-estimates: bench-products
+	@$(BENCH)/estimates.py $(ESTIMATES_ON)
 
 bench-report:
 	@$(BENCH)/report.py

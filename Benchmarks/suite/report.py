@@ -3,7 +3,8 @@
 
     Benchmarks/suite/report.py [--page docs/performance.md]
 
-Reads .build/bench/*.json, which run.py, scaling.py and Benchmarks/serving/run.py leave. Text outside the markers is nobody's but its author's.
+Reads .build/bench/*.json, which run.py, scaling.py, estimates.py and Benchmarks/serving/run.py leave. Text outside the markers is
+nobody's but its author's.
 """
 import argparse
 import json
@@ -200,15 +201,31 @@ def scaling(content, folder):
         "grows with *L* alone.", ""]
 
 
+def estimates(content):
+    """What dry runs said over what happened."""
+    if not content:
+        return []
+
+    def cells(turn):
+        return [f"{turn['checkpoint']}: {turn['row']}", turn["state"], seconds(turn["seconds"]), times(turn["seconds_ratio"]),
+                f"{turn['bytes'] / 1e6:.1f} MB", times(turn["bytes_ratio"])]
+
+    return ["### Dry runs", "", f"What a dry run said over what the job then took; commit {content['commit']}, load "
+            f"{content['load'][0]} to {content['load'][1]}.", "",
+            *table(["", "caches", "took", "said / took", "peak beside what was held", "said / took"],
+                   [cells(turn) for turn in content["turns"]])]
+
+
 def page(records, plots):
-    shapes = {name: content for name, content in records.items() if name not in ("scaling", "server")}
+    shapes = {name: content for name, content in records.items() if name not in ("scaling", "server", "estimates")}
     lines = [*circumstances(shapes), *bar_table(shapes)] if shapes else []
     for shape in ("gate", *bars.SHAPES):
         if shape in shapes:
             measured = Measured(shapes[shape])
             lines += [f"### `{shape}`", "", *model_table(measured), *intervention_table(measured), *sweep_table(measured),
                       *together_table(measured), *reads(measured)]
-    lines += scaling(records.get("scaling"), plots) + serving.section(records.get("server"))
+    lines += scaling(records.get("scaling"), plots) + estimates(records.get("estimates"))
+    lines += serving.section(records.get("server"))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -216,10 +233,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--page", type=pathlib.Path, default=ROOT / "docs" / "performance.md")
     options = parser.parse_args()
-    paths = {name: record.FOLDER / f"{name}.json" for name in ("gate", *bars.SHAPES, "scaling", "server")}
+    names = ("gate", *bars.SHAPES, "scaling", "server", "estimates")
+    paths = {name: record.FOLDER / f"{name}.json" for name in names}
     records = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-    records = {name: content for name, content in records.items() if content["rows"]}
-    if not records.keys() - {"scaling"}:
+    records = {name: content for name, content in records.items() if content.get("rows") or content.get("turns")}
+    if not records.keys() - {"scaling", "estimates"}:
         sys.exit(f"report.py: nothing measured in {record.FOLDER}; make bench measures")
     text = options.page.read_text()
     if BEGIN not in text or END not in text:

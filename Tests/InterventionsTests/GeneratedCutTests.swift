@@ -9,7 +9,7 @@ import Testing
         "a cut of all heads gives the bits of the same cut in halves", arguments: NumberFormat.allCases,
         KnockoutMode.allCases)
     func halves(format: NumberFormat, mode: KnockoutMode) throws {
-        let tiny = try TinyModel(format: format)
+        let tiny = try TinyModel(numberFormat: format)
         let heads = tiny.model.decoder.configuration.heads
         for keys in [[PositionExpression.role("eoi")], [.role("image")], [.role("bos"), .role("eoi")]] {
             func cut(_ heads: HeadSelection) -> [Knockout] {

@@ -13,9 +13,9 @@ struct TinyModel {
     static let goldens = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Goldens")
 
-    init(_ name: String = "chameleon-tiny", format: NumberFormat? = nil) throws {
+    init(_ name: String = "chameleon-tiny", numberFormat: NumberFormat? = nil) throws {
         let folder = Self.goldens.appending(path: name)
-        model = try VisionLanguageModel(directory: folder, name: name, numberFormat: format)
+        model = try VisionLanguageModel(directory: folder, name: name, numberFormat: numberFormat)
         let text = PromptRequest.text("<image>What is it?")
         let model = model
         func encoded(_ file: String) throws -> EncodedImage {

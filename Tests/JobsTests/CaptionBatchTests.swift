@@ -74,9 +74,9 @@ import Testing
         return task
     }
 
-    @Test("are, each, to the last bit what they are alone, at once or as a job")
-    func equal() async throws {
-        try await ServiceFixture.run { fixture in
+    @Test("are, each, to the last bit what they are alone, at once or as a job", arguments: NumberFormat.allCases)
+    func equal(in format: NumberFormat) async throws {
+        try await ServiceFixture.run(numberFormat: format) { fixture in
             let (a, b) = (try await fixture.picture("image_a.png"), try await fixture.picture("image_b.png"))
             let requests = Self.requests(a, b)
             let holding = await Self.hold(fixture)
@@ -88,7 +88,7 @@ import Testing
             var together: [JSONValue] = []
             for task in tasks { together.append(try await task.value) }
             // Of the plain prompt on one picture there is one clean run, whoever asks for it and in whatever way.
-            try await ServiceFixture.run { other in
+            try await ServiceFixture.run(numberFormat: format) { other in
                 _ = (try await other.picture("image_a.png"), try await other.picture("image_b.png"))
                 for (request, together) in zip(requests, together) {
                     let alone = try await other.service.caption(try await other.plan(.caption, request))

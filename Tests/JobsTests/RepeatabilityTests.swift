@@ -108,8 +108,8 @@ import Testing
     }
 
     /// A service over a database of its own, without a worker.
-    private func withFixture<T>(_ body: (ServiceFixture) async throws -> T) async throws -> T {
-        let fixture = try await ServiceFixture()
+    private func withFixture<T>(_ format: NumberFormat, _ body: (ServiceFixture) async throws -> T) async throws -> T {
+        let fixture = try await ServiceFixture(numberFormat: format)
         defer { try? FileManager.default.removeItem(at: fixture.folder) }
         return try await body(fixture)
     }
@@ -157,10 +157,10 @@ import Testing
     }
 
     @Test(
-        "has the same rows, bit for bit, again, stopped in the middle of a stack, and beside captions", arguments: 0..<3
-    )
-    func repeatable(seed: Int) async throws {
-        let counting = try await withFixture { fixture in
+        "has the same rows, bit for bit, again, stopped in the middle of a stack, and beside captions",
+        arguments: NumberFormat.allCases, 0..<3)
+    func repeatable(format: NumberFormat, seed: Int) async throws {
+        let counting = try await withFixture(format) { fixture in
             let runner = StoppingRunner(base: fixture.service.jobRunner)
             var found: [[JSONValue]] = []
             try await working(fixture, runner) { _ in
@@ -172,13 +172,14 @@ import Testing
         var random = SplitMix64(state: UInt64(seed) &+ 100)
         for _ in 0..<3 {
             let stopsAt = Int.random(in: 1..<counting.boundaries, using: &random)
-            try await withFixture { fixture in
+            try await withFixture(format) { fixture in
                 let job = try await submit(seed, on: fixture)
                 try await stop(fixture, at: stopsAt)
                 #expect(try await fixture.store.job(job)?.status.isEnded == false)
                 // Another process would begin with nothing but the database.
                 let next = JobService(
-                    store: fixture.store, models: ModelLibrary(directories: [ServiceFixture.goldens]),
+                    store: fixture.store,
+                    models: ModelLibrary(directories: [ServiceFixture.goldens], numberFormat: format),
                     queue: fixture.service.queue, engine: fixture.service.engine)
                 try await working(fixture, next.jobRunner) { _ in
                     let found = try await rows(of: job, on: fixture)
@@ -186,7 +187,7 @@ import Testing
                 }
             }
         }
-        try await withFixture { fixture in
+        try await withFixture(format) { fixture in
             let job = try await submit(seed, on: fixture)
             let caption = try await fixture.plan(
                 .caption,

@@ -18,20 +18,22 @@ struct ServiceFixture {
         .appending(path: "Goldens")
     static let model = "chameleon-tiny"
 
-    init(decodingLimits: DecodingLimits = DecodingLimits()) async throws {
+    init(decodingLimits: DecodingLimits = DecodingLimits(), numberFormat: NumberFormat? = nil) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "narrowgate-jobs-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         store = try Store(path: folder.appending(path: "jobs.sqlite").path)
         service = JobService(
-            store: store, models: ModelLibrary(directories: [Self.goldens]), queue: try await JobQueue(store: store),
+            store: store, models: ModelLibrary(directories: [Self.goldens], numberFormat: numberFormat),
+            queue: try await JobQueue(store: store),
             engine: EngineThread(decodingLimits: decodingLimits), caches: caches)
     }
 
     /// Runs `body` beside a worker and removes everything afterwards.
     static func run(
-        decodingLimits: DecodingLimits = DecodingLimits(), _ body: (ServiceFixture) async throws -> Void
+        decodingLimits: DecodingLimits = DecodingLimits(), numberFormat: NumberFormat? = nil,
+        _ body: (ServiceFixture) async throws -> Void
     ) async throws {
-        let fixture = try await ServiceFixture(decodingLimits: decodingLimits)
+        let fixture = try await ServiceFixture(decodingLimits: decodingLimits, numberFormat: numberFormat)
         let worker = Worker(
             queue: fixture.service.queue, engine: fixture.service.engine, runner: fixture.service.jobRunner)
         let working = Task { await worker.run() }

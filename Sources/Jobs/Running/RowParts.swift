@@ -17,10 +17,15 @@ extension VisionLanguageModel {
 
 extension Generation {
     /// The continuation as job rows have it; `agrees` compares it with the clean run's.
+    ///
+    /// `near_tie_token` is the first token that the number format's error could have decided: from there on another format
+    /// may say something else.
     func json(agreeingWith clean: Generation?) -> JSONValue {
-        [
+        let nearTie = tokens.firstIndex(where: \.isNearTie)
+        return [
             "text": .string(text), "agrees": clean.map { .bool($0.text == text) } ?? .null,
             "tokens": .integer(tokens.count), "finish_reason": .string(finishReason.rawValue),
+            "near_tie": .bool(nearTie != nil), "near_tie_token": nearTie.map { .integer($0) } ?? .null,
         ]
     }
 }
