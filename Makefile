@@ -94,7 +94,7 @@ test-clients: build
 	@$(CLIENTS)/bin/python Tests/Clients/openai_client.py
 
 # The short form; `make test-schema EXAMPLES=40 PHASES=examples,coverage,fuzzing,stateful SEED=2` is the long one.
-test-schema: export EXAMPLES ?= 3
+test-schema: export EXAMPLES ?= 2
 test-schema: export PHASES ?= examples,fuzzing
 test-schema: build
 	@echo "test: what /openapi.json says"
