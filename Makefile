@@ -63,7 +63,7 @@ demo: build
 
 # In this order, whatever -j says.
 .NOTPARALLEL:
-test: build lint test-suite test-http test-clients test-config test-docs
+test: build lint test-suite test-http test-clients test-schema test-config test-docs
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
