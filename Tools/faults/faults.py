@@ -233,6 +233,10 @@ def every_call_fails(folder: str, calls: str, error: str, of_database: bool) -> 
         else:
             # Only the files of states fail: jobs are taken, and wait.
             expect(work.submit() == 202, "a job is not taken")
+            deadline = time.monotonic() + PATIENCE
+            while "waiting for the disk" not in pathlib.Path(f"{folder}.log").read_text():
+                expect(time.monotonic() < deadline, "no worker says that it waits")
+                time.sleep(0.05)
         for job in work.jobs:
             answer = server.ask("GET", f"/v1/jobs/{job}")[2]
             expect(answer["status"] in {"queued", "running", "succeeded"}, f"a job is {answer['status']} for the disk's fault")
