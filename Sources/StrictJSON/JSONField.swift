@@ -42,8 +42,11 @@ package struct JSONField: Sendable {
         if case .number(let number) = value, abs(number) >= 0x1p63 {
             throw invalid("the number is outside \(Int.min)...\(Int.max)")
         }
-        guard case .integer(let integer) = value else { throw wrongType("an integer") }
-        return integer
+        switch value {
+        case .integer(let integer): return integer
+        case .number(0): return 0
+        default: throw wrongType("an integer")
+        }
     }
 
     package func integer(in range: ClosedRange<Int>) throws(JSONError) -> Int {

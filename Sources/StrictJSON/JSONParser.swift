@@ -183,8 +183,9 @@ package struct JSONParser {
         var digits = parts[0] + fraction
         let isNegative = digits.first == "-"
         digits = digits.drop { $0 == "-" || $0 == "0" }
-        guard !digits.isEmpty else { return 0 }
-        guard var exponent = halves.count > 1 ? Int(halves[1]) : 0, abs(exponent) < text.utf8.count + 64 else {
+        // Negative zero is a number that no integer is.
+        guard !digits.isEmpty else { return isNegative ? nil : 0 }
+        guard var exponent = halves.count > 1 ? Int(halves[1]) : 0, exponent.magnitude < text.utf8.count + 64 else {
             return nil
         }
         exponent -= fraction.count

@@ -67,6 +67,7 @@ import Testing
             ("3.5", JSONError.Kind.wrongType), ("3.0000000000000000001", .wrongType), ("1e-3", .wrongType),
             ("1250e-2", .wrongType), ("9223372036854775808", .invalidValue), ("-9223372036854775809", .invalidValue),
             ("-9223372036854775809.0", .invalidValue), ("1e19", .invalidValue), ("1e300", .invalidValue),
+            ("1e-9223372036854775808", .wrongType),
         ])
     func noIntegers(_ text: String, _ kind: JSONError.Kind) throws {
         let field = JSONField(try JSONParser.parse(text), path: "seed")
