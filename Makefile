@@ -79,7 +79,8 @@ test: build lint test-suite test-http test-pictures test-clients test-schema tes
 
 test-suite: build
 	@echo "test: swift test $(SWIFT_FLAGS)"
-	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest
+	@swift test $(SWIFT_FLAGS) --disable-testable-imports --disable-xctest 2>&1 | tee .build/test-suite.log || \
+	    { echo "test: what failed, once more:"; grep -aE '✘|error:|Fatal' .build/test-suite.log; exit 1; }
 
 $(HTTP_TOOLS)/installed: Tools/http/requirements.txt
 	@python3 -m venv $(HTTP_TOOLS)

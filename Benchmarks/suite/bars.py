@@ -120,6 +120,7 @@ BARS = [
     ("8 sequences: tokens a second over one's", ">=", 3, "×", TIMED, together_speed),
     ("8 captions of one picture together: tokens a second over one at a time", ">=", 3, "×", TIMED,
      sides("same_picture", "one", "together")),
+    ("… their prompt having been read before", ">=", 3, "×", TIMED, sides("same_prompt", "one", "together")),
     ("8 different pictures together, over one after another", "<=", 1, "×", TIMED, sides("pictures", "together", "one")),
     ("the last of their first tokens, over all of them one after another", "<=", 1, "×", TIMED, last_first_token),
     ("peak memory of the server, mapped pages counted, over the weights' bytes", "<=", 1.2, "×", LARGE, peak_share),

@@ -137,6 +137,7 @@ def sweep_table(measured):
 def together_table(measured):
     lines = []
     for row, text in (("same_picture", "8 captions of one picture and prompt, drawn, up to 60 tokens"),
+                      ("same_prompt", "the same, the prompt read before"),
                       ("same_picture_other_prompts", "8 captions of one picture, 8 prompts")):
         one, both = (measured.median(row, side) for side in ("one", "together"))
         if one:
@@ -212,7 +213,7 @@ def estimates(content):
 
     return ["### Dry runs", "", f"What a dry run said over what the job then took; commit {content['commit']}, load "
             f"{content['load'][0]} to {content['load'][1]}.", "",
-            *table(["", "caches", "took", "said / took", "peak beside what was held", "said / took"],
+            *table(["", "caches", "took", "said / took", "process's peak", "said / took"],
                    [cells(turn) for turn in content["turns"]])]
 
 

@@ -87,6 +87,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", default="")
     parser.add_argument("--without", default="", help="rows to leave out")
+    parser.add_argument("--without-peers", default="", help="of the sweep's peers: pytorch, nnsight, literal")
     parser.add_argument("--peer-layers", type=int, default=0, help="how many layers the peers' sweeps run (scaled to all)")
     parser.add_argument("--number-format", default="")
     parser.add_argument("--serve-flags", default="", help="more flags of narrowgate serve")
@@ -147,18 +148,21 @@ def main():
         sys.exit(f"run.py: no rows {', '.join(sorted(unknown))}; rows are facts, "
                  + ", ".join(row.name for row in rows.rows(bench)))
     saved.set(shape=options.shape, number_format=bench.format, threads=options.threads)
-    print(f"{options.shape}: {bench.format}, {options.threads} threads, up to {options.turns} turns, load {record.load()}")
+    print(f"{options.shape}: {bench.format}, {options.threads} threads, up to {options.turns} turns, load {record.load()}",
+          flush=True)
     try:
         if (not names or "facts" in names) and "facts" not in without:
             facts(bench, saved)
-        # Room for two and a half prompts: a pair's runs, and what is kept of them beside their keys and values.
+        # Room for a pair's runs, with what is kept of them beside their keys and values, and where sides take turns for those that the
+        # others ask for between.
         prompt = (saved.content.get("step_bytes") or {}).get("cache", 0)
-        bench.clean_run_cache = max(bench.clean_run_cache, int(2.5 * prompt) >> 20)
+        bench.clean_run_cache = max(bench.clean_run_cache, int((2.5 if options.apart else 5) * prompt) >> 20)
         saved.set(clean_run_cache_mib=bench.clean_run_cache)
         passes = [lambda row: row.ours, lambda row: row.peers] if options.apart else [lambda row: row.ours | row.peers]
         for which in passes if options.peers else [lambda row: row.ours]:
             for row in chosen:
-                sides = which(row)
+                left_out = options.without_peers.split(",")
+                sides = {name: side for name, side in which(row).items() if name not in left_out or name in row.ours}
                 if sides:
                     before = record.load()
                     turns = take_turns(row, sides, options)

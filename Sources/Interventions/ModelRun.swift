@@ -38,6 +38,9 @@ package struct ModelRun {
         }
     }
 
+    /// Seconds that others took at this run's boundaries.
+    package var pausedSeconds: Double { pauses.seconds }
+
     /// Does a piece of work and reports what it took, without what others did at its boundaries.
     package func timed<T>(_ work: Work, _ body: () throws -> T) rethrows -> T {
         guard let meter else { return try body() }
@@ -128,7 +131,9 @@ package struct ModelRun {
     ) throws -> [SiteKey: Matrix] {
         let hooks = hooks(for: prompt, under: interventions, sourceStates: sourceStates, recordings: [recording])
         var cache = KVCache(configuration: model.decoder.configuration)
-        _ = try read(prompt, cache: &cache, hooks: hooks, recording: nil)
+        try timed(.reading(tokenLayers: prompt.layout.tokens * model.decoder.configuration.layers)) {
+            _ = try read(prompt, cache: &cache, hooks: hooks, recording: nil)
+        }
         return hooks.states.states[0]
     }
 
@@ -197,8 +202,11 @@ package struct ModelRun {
         while !continuation.hasEnded, let token = continuation.append(after: distribution, length: cache.count) {
             onToken(token)
             if continuation.hasEnded { break }
-            let states = try model.decoder.forward(model.decoder.embed([token.token.id]), cache: &cache, hooks: hooks)
-            distribution = self.distribution(after: states)
+            distribution = try timed(.pass(rows: 1)) {
+                self.distribution(
+                    after: try model.decoder.forward(
+                        model.decoder.embed([token.token.id]), cache: &cache, hooks: hooks))
+            }
         }
         return continuation.generation
     }

@@ -1,4 +1,5 @@
 package import Models
+import Synchronization
 
 /// A piece of an engine's work, with what its price depends on.
 package enum Work: Sendable, Equatable {
@@ -10,12 +11,32 @@ package enum Work: Sendable, Equatable {
     case pass(rows: Int)
     /// A text that ended: by itself, or because it was as long as it might be.
     case text(tokens: Int, isWhole: Bool)
+    /// Result rows that are made of what was computed: all that a group of cells takes on the engine beside the pieces above.
+    case cells(Int)
+    /// A group of cells outside the engine: what it needs is fetched, what it gave recorded; a job's beginning and end go with its
+    /// first and last.
+    case group
 }
 
 /// Takes in what pieces of work took.
 package protocol WorkMeter: Sendable {
     /// - Parameter seconds: without what others did at the work's boundaries; 0 for a text.
     func report(_ work: Work, on model: VisionLanguageModel, seconds: Double)
+}
+
+/// Passes reports on, and adds their seconds up.
+package final class TallyingMeter: WorkMeter {
+    private let next: any WorkMeter
+    private let tally = Mutex(0.0)
+
+    package init(_ next: any WorkMeter) { self.next = next }
+
+    package var seconds: Double { tally.withLock { $0 } }
+
+    package func report(_ work: Work, on model: VisionLanguageModel, seconds: Double) {
+        tally.withLock { $0 += seconds }
+        next.report(work, on: model, seconds: seconds)
+    }
 }
 
 /// Time that a run spent at its boundaries, on others' work.

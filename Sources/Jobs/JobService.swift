@@ -121,7 +121,7 @@ package final class JobService: Sendable {
     package func dryRun(_ plan: JobPlan) async throws -> JSONValue {
         let estimate = try JobEstimate(plan, caches: caches)
         let rates = try await speed.rates(of: plan.model, encodes: estimate.work.encodings > 0, engine: engine)
-        return estimate.json(rates: rates, plan: plan)
+        return estimate.json(rates: rates, memory: .now, plan: plan)
     }
 }
 

@@ -82,19 +82,28 @@ extension Matrix {
                 guard var states = states.baseAddress, var result = result.baseAddress else { return }
                 states += range.lowerBound * inner
                 result += range.lowerBound * outputs
-                let isForLibrary =
-                    switch grouping {
-                    case .together: rows > LinearWeight.fewRows
-                    case .tiled: false
-                    case .standAlone: OneDNN.rowsStandAlone(weight.start, outputs: outputs, inner: inner)
+                func multiply(_ first: Int, _ count: Int, byLibrary isForLibrary: Bool) {
+                    let (states, result) = (states + first * inner, result + first * outputs)
+                    let isDone =
+                        isForLibrary
+                        && OneDNN.multiply(
+                            states, by: weight.start, into: result, rows: count, outputs: outputs, inner: inner)
+                    if !isDone {
+                        Kernels.multiply(
+                            states, by: weight.start, into: result, rows: count, outputs: outputs, inner: inner)
                     }
-                let isDone =
-                    isForLibrary
-                    && OneDNN.multiply(
-                        states, by: weight.start, into: result, rows: rows, outputs: outputs, inner: inner)
-                if !isDone {
-                    Kernels.multiply(
-                        states, by: weight.start, into: result, rows: rows, outputs: outputs, inner: inner)
+                }
+                switch grouping {
+                case .together: multiply(0, rows, byLibrary: rows > LinearWeight.fewRows)
+                case .tiled: multiply(0, rows, byLibrary: false)
+                case .standAlone:
+                    let standAlone = OneDNN.rowsStandAlone(weight.start, outputs: outputs, inner: inner)
+                    // Pieces of like size: none of a row or two.
+                    let pieces = (rows + OneDNN.mostRowsAlone - 1) / OneDNN.mostRowsAlone
+                    for piece in 0..<pieces {
+                        let first = piece * rows / pieces
+                        multiply(first, (piece + 1) * rows / pieces - first, byLibrary: standAlone)
+                    }
                 }
             }
         }

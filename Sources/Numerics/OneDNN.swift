@@ -56,8 +56,8 @@ package enum OneDNN {
     static func rowsStandAlone(_ weight: UnsafePointer<UInt16>, outputs: Int, inner: Int) -> Bool {
         let shape = WeightShape(outputs: outputs, inner: inner)
         if let known = shapesTried.withLock({ $0[shape] }) { return known }
-        let heights = [9, 13, 16, 17, 31, 33, 64, 100, 257]
-        let most = heights.max() ?? 0
+        let heights = [8, 9, 13, 16, 17, 31, 33, 64, 100, 256]
+        let most = mostRowsAlone
         var generator = SplitMix64(state: 1)
         let states = (0..<most * inner).map { _ in Float(generator.uniform() * 2 - 1) }
         func product(rows: Int) -> [Float]? {
@@ -79,6 +79,9 @@ package enum OneDNN {
         shapesTried.withLock { $0[shape] = standAlone ?? false }
         return standAlone ?? false
     }
+
+    /// Rows of a product whose rows stand alone: no more than have been tried.
+    static let mostRowsAlone = 256
 
     private struct WeightShape: Hashable {
         let outputs: Int

@@ -44,7 +44,8 @@ package struct JSONField: Sendable {
         }
         switch value {
         case .integer(let integer): return integer
-        case .number(0): return 0
+        // Negative zero.
+        case .number(let number) where number == 0 && number.sign == .minus: return 0
         default: throw wrongType("an integer")
         }
     }

@@ -104,8 +104,7 @@ import Testing
         #expect(
             plan.json.objectValue?.names == [
                 "object", "cells", "clean_runs", "encodings", "token_layers", "estimated_seconds", "peak_bytes",
-                "result_bytes",
-                "inputs",
+                "resident_bytes", "result_bytes", "inputs",
             ])
         #expect(plan.json["cells"] == 2)
         #expect(plan.json["inputs"]?[0]?["id"] == "x")

@@ -207,6 +207,19 @@ import Testing
         #expect(outcomes[0].receipt.moves[0].norms.before > 0)
     }
 
+    @Test("a clean run that is larger than the cache is made once for all variants of its prompt")
+    func noRoom() throws {
+        let bench = try Bench("chameleon-tiny")
+        let sets = (0..<3).map {
+            InterventionSet(knockouts: [Knockout(keys: .role("eoi"), layers: .list([.index($0 % 2)]))])
+        }
+        let none = CleanRunCache(budget: 0)
+        let variants = try bench.prepared(sets).map { SweepVariant(bench.tiny.prompt, interventions: $0.resolved) }
+        let outcomes = try Sweep(bench.run, cleanRuns: none).outcomes(of: variants, generation: nil)
+        #expect(none.account.misses == 1 && none.account.bytes == 0)
+        #expect(try bench.swept(sets, generation: nil).map(\.nextToken.logits) == outcomes.map(\.nextToken.logits))
+    }
+
     @Test(
         "a run patched with itself is the clean run to the last bit, at every site", arguments: checkpoints,
         Site.allCases)

@@ -53,6 +53,12 @@ import Testing
         #expect(abs(rates.seconds(for: work) - (6 + 3 + 2 + 8 * 1 + 8 * 2 * 0.5)) < 1e-9)
         rates.add(.text(tokens: 4, isWhole: true), seconds: 0)
         #expect(abs(rates.seconds(for: work) - (6 + 3 + 2 + 4 * 1 + 4 * 2 * 0.5)) < 1e-9)
+        let before = rates.seconds(for: work)
+        (work.cells, work.groups) = (100, 3)
+        #expect(abs(rates.seconds(for: work) - before - 100 * rates.cell - 3 * rates.group) < 1e-9)
+        rates.add(.cells(50), seconds: 5)
+        rates.add(.group, seconds: 2)
+        #expect(rates.cell > 0.03 && rates.cell < 0.1 && rates.group > 0.02 && rates.group < 0.04)
     }
 
     @Test("what the caches hold is not promised again")
@@ -67,6 +73,17 @@ import Testing
             #expect(after["encodings"] == 0 && after["clean_runs"] == 2)
             #expect(after["token_layers"] == before["token_layers"])
             #expect((after["estimated_seconds"]?.doubleValue ?? 1) < (before["estimated_seconds"]?.doubleValue ?? 0))
+        }
+    }
+
+    @Test("a dry run's peak is what the process holds and what the job needs beside")
+    func memory() async throws {
+        try await ServiceFixture.run { fixture in
+            let (a, b) = (try await fixture.picture("image_a.png"), try await fixture.picture("image_b.png"))
+            let request: JSONValue = ["pairs": [["base": .string(a), "source": .string(b)]]]
+            let plan = try await fixture.service.dryRun(try await fixture.plan(.patch, request))
+            let (peak, resident) = (plan["peak_bytes"]?.integerValue ?? 0, plan["resident_bytes"]?.integerValue ?? 0)
+            #expect(resident > 1 << 20 && peak >= resident)
         }
     }
 

@@ -87,7 +87,7 @@ enum AnswerSchemas {
     private static let plan = JSONSchema.answer([
         .required("object", .constant("plan")), .required("cells", count), .required("clean_runs", count),
         .required("token_layers", object), .nullable("estimated_seconds", number), .required("peak_bytes", count),
-        .required("result_bytes", count), .required("inputs", .array(of: object)),
+        .required("resident_bytes", count), .required("result_bytes", count), .required("inputs", .array(of: object)),
     ])
 
     private static let model = JSONSchema.answer([

@@ -25,7 +25,7 @@ package struct CleanRun: Sendable {
         /// that one run serves as a pair's base and as another pair's source.
         static func holding(_ asked: StateRecording, tokens: Int) -> Extent {
             guard asked.sites.allSatisfy({ $0.site == .residIn }) else {
-                return Extent(keptFrom: tokens, recording: asked)
+                return Extent(keptFrom: asked.positions.first ?? tokens, recording: asked)
             }
             return Extent(keptFrom: asked.positions.first ?? tokens)
         }
@@ -76,7 +76,7 @@ package struct CleanRun: Sendable {
     package var byteCount: Int {
         let states =
             entering.reduce(0) { $0 + $1.elements.count } + recorded.values.reduce(0) { $0 + $1.elements.count }
-        return cache.byteCount + 4 * states + 12 * nextToken.logits.count
+        return cache.byteCount + 4 * states + 4 * nextToken.logits.count
     }
 }
 

@@ -8,8 +8,8 @@ import Numerics
 // one matrix product, so weights are read once a layer, whatever the number of variants. Generation goes on in the
 // same way, a row a sequence; a sequence that has ended leaves the stack.
 //
-// A variant's bits do not depend on what it is stacked with: products are made in tiles whose rows come out alike wherever they
-// stand (``ProductRows/tiled``), and everything else is a row's or a sequence's own. So a sweep gives what its variants
+// A variant's bits do not depend on what it is stacked with: products are made so that rows come out alike wherever they
+// stand (``ProductRows/tiled``, ``ProductRows/standAlone``), and everything else is a row's or a sequence's own. So a sweep gives what its variants
 // give one at a time, and the same job gives the same bits whatever was found in the cache and wherever a crash fell.
 
 /// A run of the stack: what is done to a prompt, and over which clean run.
@@ -91,13 +91,24 @@ package struct Sweep {
             let key = variant.prompt.embeddingIDs
             extents[key] = extents[key]?.union(extent) ?? extent
         }
+        // A prompt that is only looked at here may be another group's base, whose variants begin where these do.
+        let first = cones.map(\.firstPosition).min() ?? 0
+        for (key, extent) in extents { extents[key]?.keptFrom = min(extent.keptFrom, first, key.count) }
+        // Held until the end, so that a run is made once, too, when it is larger than the cache.
+        var clean: [[Int]: CleanRun] = [:]
+        func cleanRun(_ variant: SweepVariant, _ cone: Cone) throws -> CleanRun {
+            let key = variant.prompt.embeddingIDs
+            if let made = clean[key] { return made }
+            let made = try cleanRuns.run(
+                variant.prompt, keeping: extents[key] ?? variant.extent(under: cone), by: run)
+            clean[key] = made
+            return made
+        }
         var outcomes: [RunOutcome] = []
         for stack in Self.stacks(cones) {
             let members = try stack.map { index in
-                let variant = variants[index]
-                let extent = extents[variant.prompt.embeddingIDs] ?? variant.extent(under: cones[index])
-                return SweepStack.Member(
-                    variant, cone: cones[index], over: try cleanRuns.run(variant.prompt, keeping: extent, by: run),
+                SweepStack.Member(
+                    variants[index], cone: cones[index], over: try cleanRun(variants[index], cones[index]),
                     layers: layers)
             }
             outcomes += try SweepStack(members, run: run).outcomes(generation: options)

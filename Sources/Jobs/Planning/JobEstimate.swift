@@ -12,8 +12,8 @@ struct JobEstimate {
     let planned: Int
     /// What there is to do now, by kind: what the caches hold is not done again.
     let work: PlannedWork
-    /// The most bytes that it takes beside what is there already.
-    let peakBytes: Int
+    /// The most bytes that it takes beside the model and what is found in the caches.
+    let neededBytes: Int
     /// Bytes of what is measured beside, in rows and in files of states.
     private let measuredBytes: Int
 
@@ -21,9 +21,10 @@ struct JobEstimate {
     init(_ plan: JobPlan, caches: EngineCaches) throws {
         let layers = plan.model.decoder.configuration.layers
         let generated = plan.maximumTokens
-        var (scratch, planned, longest, measured, held) = (0, 0, 0, 0, 0)
+        var (scratch, planned, longest, measured, held, missing) = (0, 0, 0, 0, 0, 0)
         var work = PlannedWork()
         work.maximumTokens = generated
+        (work.cells, work.groups) = (plan.cellCount, plan.groupCount)
         var (clean, pictures) = (Set<RunKey>(), Set<String>())
         var perPrompt: [String: PromptWork] = [:]
         for group in 0..<plan.groupCount {
@@ -57,6 +58,7 @@ struct JobEstimate {
                 planned += prompt.cones + texts * decode
                 planned += runs.subtracting(clean).reduce(0) { $0 + $1.tokens * layers }
                 for run in runs.subtracting(clean) where try !run.isKept(in: caches, of: plan.model) {
+                    missing += 1
                     work.tokenLayersRead += run.tokens * layers
                 }
                 work.passes.merge(prompt.passes, uniquingKeysWith: +)
@@ -79,8 +81,8 @@ struct JobEstimate {
         self.work = work
         measuredBytes = measured
         let memory = MemoryEstimate(plan.model, promptTokens: longest, generated: generated, heldElements: held)
-        let kept = plan.reuse == .on ? min(caches.cleanRuns.budget, clean.count * memory.cleanRun) : 0
-        peakBytes = kept + max(work.encodings > 0 ? memory.encoding : 0, memory.run)
+        let kept = plan.reuse == .on ? min(caches.cleanRuns.budget, missing * memory.cleanRun) : 0
+        neededBytes = kept + max(work.encodings > 0 ? memory.encoding : 0, memory.run)
     }
 
     /// A clean run by what it reads.
@@ -161,13 +163,14 @@ struct JobEstimate {
         }
     }
 
-    func json(rates: WorkRates, plan: JobPlan) -> JSONValue {
+    /// - Parameter memory: of the process, once the model has been at work in it.
+    func json(rates: WorkRates, memory: ProcessMemory, plan: JobPlan) -> JSONValue {
         [
             "object": "plan", "cells": .integer(plan.cellCount), "clean_runs": .integer(cleanRuns),
             "encodings": .integer(work.encodings),
             "token_layers": ["from_scratch": .integer(fromScratch), "planned": .integer(planned)],
             "estimated_seconds": .finite(rates.seconds(for: work)),
-            "peak_bytes": .integer(peakBytes),
+            "peak_bytes": .integer(memory.peak(needing: neededBytes)), "resident_bytes": .integer(memory.resident),
             "result_bytes": .integer(plan.cellCount * Self.rowBytes + measuredBytes),
             "inputs": .array(
                 plan.contexts.indices.prefix(Self.listedInputs).map { group in

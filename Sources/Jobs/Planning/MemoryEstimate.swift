@@ -17,10 +17,11 @@ struct MemoryEstimate {
         let shape = model.decoder.configuration
         let position = model.keyValueBytes
         cleanRun = promptTokens * position
-        // Eight states of a row are alive at a time, and the three of the feed-forward block. In float32 a head's attention, too.
+        // Eight states of a row are alive at a time, and the three of the feed-forward block; and, where attention is taken head by
+        // head, that of as many heads as there are threads.
         let row = 4 * (8 * shape.hidden + 3 * shape.intermediate)
-        let attention = model.numberFormat == .float32 ? 4 * promptTokens * promptTokens : 0
-        // A captured state is there as numbers and as its file; logits, as numbers, probabilities and their copies.
+        let attention = 4 * promptTokens * promptTokens * min(NumericKernels.threads, shape.heads)
+        // A captured state is there as numbers and as its file; logits, and their copies.
         run =
             (promptTokens + generated) * position + promptTokens * row + attention + 16 * shape.vocabulary
             + 8 * heldElements

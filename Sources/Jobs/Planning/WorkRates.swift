@@ -10,6 +10,10 @@ package struct WorkRates: Sendable, Equatable {
     package private(set) var passes: [Int: Double] = [:]
     /// Tokens of a text.
     package private(set) var textLength: Double?
+    /// Seconds for a result row beside the passes that it rests on, and for a group of cells outside the engine. Until a job has
+    /// been measured they are what the shipped models' jobs took on two cores (docs/performance.md).
+    package private(set) var cell = 0.0005
+    package private(set) var group = 0.008
 
     package init() {}
 
@@ -25,7 +29,10 @@ package struct WorkRates: Sendable, Equatable {
         case .text(let tokens, isWhole: true): textLength = Self.mean(textLength, Double(tokens))
         // It would have gone on.
         case .text(let tokens, isWhole: false): textLength = max(textLength ?? 0, Double(tokens))
-        case .reading, .pass: break
+        case .cells(let count) where count > 0: cell = Self.mean(cell, seconds / Double(count))
+        // A disk that was waited for is not what a group takes.
+        case .group: group = Self.mean(group, min(seconds, 10 * group))
+        case .reading, .pass, .cells: break
         }
     }
 
@@ -57,6 +64,7 @@ package struct WorkRates: Sendable, Equatable {
         return Double(work.encodings) * (encoding ?? 0) + Double(work.tokenLayersRead) * (reading ?? 0)
             + work.passes.reduce(0) { $0 + Double($1.value) * pass(rows: $1.key) }
             + work.texts.reduce(0) { $0 + steps * Double($1.value) * pass(rows: $1.key) }
+            + Double(work.cells) * cell + Double(work.groups) * group
     }
 }
 
@@ -72,6 +80,9 @@ package struct PlannedWork: Sendable, Equatable {
     package var texts: [Int: Int] = [:]
     /// The most tokens of a text.
     package var maximumTokens = 0
+    /// Result rows, and the groups that they are recorded in.
+    package var cells = 0
+    package var groups = 0
 
     package init() {}
 }

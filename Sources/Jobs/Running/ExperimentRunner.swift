@@ -2,6 +2,7 @@ import Interventions
 import Models
 package import Store
 import StrictJSON
+import Synchronization
 
 /// Runs captions, knockouts and patches for the worker: reads a job's request back, lays it out, computes its groups.
 package struct ExperimentRunner: JobRunner {
@@ -56,6 +57,11 @@ struct ExperimentRun: JobRun {
     let job: String
     let runner: ExperimentRunner
     let speed: EngineSpeed
+    private let clock = GroupClock()
+
+    init(plan: JobPlan, job: String, runner: ExperimentRunner, speed: EngineSpeed) {
+        (self.plan, self.job, self.runner, self.speed) = (plan, job, runner, speed)
+    }
 
     var groups: [StackGroup] {
         (0..<plan.groupCount).map {
@@ -65,7 +71,11 @@ struct ExperimentRun: JobRun {
 
     func computation(of group: StackGroup) async throws -> @Sendable (LayerBoundary) throws -> [CellRecord] {
         let run = try await runner.group(group.number, of: plan, job: job)
-        return { [speed] boundary in try run.cells(meter: speed) { try boundary.pass() } }
+        clock.begin()
+        return { [speed, clock] boundary in
+            defer { clock.end() }
+            return try run.cells(meter: speed) { try boundary.pass() }
+        }
     }
 
     func failedCell(_ ordinal: Int, of group: StackGroup, message: String) -> CellRecord {
@@ -74,7 +84,40 @@ struct ExperimentRun: JobRun {
     }
 
     func summary(of job: JobRecord) async throws -> String? {
-        try await runner.summary(of: plan, job: job.id)
+        let summary = try await runner.summary(of: plan, job: job.id)
+        if let seconds = clock.secondsOutside { speed.report(.group, on: plan.model, seconds: seconds) }
+        return summary
+    }
+}
+
+/// What a job's groups take beside their turns on the engine, for which they may have waited.
+private final class GroupClock: Sendable {
+    private struct State {
+        let created = ContinuousClock.now
+        var begun = ContinuousClock.now
+        var turns = Duration.zero
+        var groups = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// A group is handed to the engine.
+    func begin() { state.withLock { $0.begun = .now } }
+
+    /// Its turn is over.
+    func end() {
+        state.withLock { state in
+            state.turns += .now - state.begun
+            state.groups += 1
+        }
+    }
+
+    /// Seconds a group, in the mean over the job so far; `nil` before there was one.
+    var secondsOutside: Double? {
+        state.withLock { state in
+            guard state.groups > 0 else { return nil }
+            return max(0, (.now - state.created - state.turns) / .seconds(1)) / Double(state.groups)
+        }
     }
 }
 

@@ -45,7 +45,14 @@ package struct GroupRun: Sendable {
     package func cells(
         meter: (any WorkMeter)? = nil, boundary: @escaping () throws -> Void
     ) throws -> [CellRecord] {
-        let cells = try computedCells(ModelRun(plan.model, meter: meter, boundary: boundary))
+        let start = ContinuousClock.now
+        let tally = meter.map(TallyingMeter.init)
+        let run = ModelRun(plan.model, meter: tally, boundary: boundary)
+        let cells = try computedCells(run)
+        if let meter, let tally, cells.contains(where: { $0.status == .ok }) {
+            let rest = seconds(since: start) - run.pausedSeconds - tally.seconds
+            meter.report(.cells(cells.count), on: plan.model, seconds: max(0, rest))
+        }
         caches.work.count(cells)
         return cells
     }

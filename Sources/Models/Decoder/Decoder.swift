@@ -19,7 +19,7 @@ package final class Decoder: Sendable {
     let weights: DecoderWeights
     let rotary: RotaryEmbedding
     let heads: AttentionProduct
-    /// Memory of passes of few rows, for the next ones: decoding then asks for none in any layer.
+    /// Memory of passes of few rows, for the next ones: decoding in bfloat16 then asks for none in any layer.
     private let idleBuffers = Mutex<[PassBuffers]>([])
 
     /// - Parameters:
@@ -66,7 +66,7 @@ package final class Decoder: Sendable {
 
     /// Advances the rows of several sequences together and adds them to their caches.
     ///
-    /// Attention is each sequence's own, and products are made in tiles: what a sequence gives does not depend on which
+    /// Attention is each sequence's own, and so are the bits of products' rows: what a sequence gives does not depend on which
     /// others there are, to the last bit (docs/numerics.md).
     ///
     /// - Parameters:

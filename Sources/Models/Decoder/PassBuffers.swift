@@ -21,5 +21,5 @@ struct PassBuffers: Sendable {
     private static let empty = Matrix(rows: 0, columns: 0)
 
     /// Whether they are worth keeping from pass to pass: those of a prompt are large, and a prompt takes long.
-    var areSmall: Bool { gate.rows <= 64 }
+    var areSmall: Bool { max(keys.rows, gate.rows) <= 64 }
 }

@@ -14,7 +14,7 @@ struct PlanPage {
             "clean runs       \(integer("clean_runs"))",
             "token-layers     \(work?["planned"]?.integerValue.map(String.init) ?? "–")",
             "estimated time   \(Shown.number(plan["estimated_seconds"]?.doubleValue)) s",
-            "peak memory      \(integer("peak_bytes")) bytes",
+            "peak memory      \(integer("peak_bytes")) bytes, of which \(integer("resident_bytes")) are held now",
             "results          \(integer("result_bytes")) bytes",
         ]
         for input in plan["inputs"]?.arrayValue ?? [] {
