@@ -56,9 +56,13 @@ import Testing
         let before = rates.seconds(for: work)
         (work.cells, work.groups) = (100, 3)
         #expect(abs(rates.seconds(for: work) - before - 100 * rates.cell - 3 * rates.group) < 1e-9)
+        // Far more than before is believed step by step.
+        let (cell, group) = (rates.cell, rates.group)
         rates.add(.cells(50), seconds: 5)
         rates.add(.group, seconds: 2)
-        #expect(rates.cell > 0.03 && rates.cell < 0.1 && rates.group > 0.02 && rates.group < 0.04)
+        #expect(abs(rates.cell / cell - 1.6) < 1e-9 && abs(rates.group / group - 1.6) < 1e-9)
+        for _ in 0..<20 { rates.add(.cells(50), seconds: 5) }
+        #expect(abs(rates.cell - 0.1) < 1e-3)
     }
 
     @Test("what the caches hold is not promised again")

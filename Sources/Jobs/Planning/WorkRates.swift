@@ -29,9 +29,9 @@ package struct WorkRates: Sendable, Equatable {
         case .text(let tokens, isWhole: true): textLength = Self.mean(textLength, Double(tokens))
         // It would have gone on.
         case .text(let tokens, isWhole: false): textLength = max(textLength ?? 0, Double(tokens))
-        case .cells(let count) where count > 0: cell = Self.mean(cell, seconds / Double(count))
-        // A disk that was waited for is not what a group takes.
-        case .group: group = Self.mean(group, min(seconds, 10 * group))
+        // A process's first job, or a disk that was waited for, is not what the next one takes: more is believed when it comes again.
+        case .cells(let count) where count > 0: cell = Self.mean(cell, min(seconds / Double(count), 3 * cell))
+        case .group: group = Self.mean(group, min(seconds, 3 * group))
         case .reading, .pass, .cells: break
         }
     }
