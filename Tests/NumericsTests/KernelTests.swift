@@ -148,6 +148,25 @@ import Testing
         }
     }
 
+    @Test(
+        "exponentials of logits are the library's to a few units in the last place, whatever their number",
+        arguments: levels)
+    func exponentials(level: UInt32) {
+        for count in [1, 7, 8, 2048, 2051, 9000] {
+            let logits = Numbers.list(count, seed: 35).map { $0 * 40 } + [-800, -.greatestFiniteMagnitude]
+            let peak = Double(logits.max() ?? 0)
+            var weights = [Double](repeating: -1, count: logits.count)
+            let sum = ckernels_exponentials(ckernels_level(level), logits.count, logits, peak, &weights)
+            for (logit, weight) in zip(logits, weights) {
+                let expected = exp(Double(logit) - peak)
+                #expect(abs(weight - expected) <= 1e-15 * expected)
+            }
+            let total = weights.reduce(0, +)
+            #expect(abs(sum - total) <= 1e-13 * total)
+            #expect(ckernels_exponentials(ckernels_level(level), logits.count, logits, peak, nil) == sum)
+        }
+    }
+
     @Test("work that is shared is done once each")
     func team() {
         final class Counts: @unchecked Sendable { var counts = [Int32](repeating: 0, count: 1000) }

@@ -133,17 +133,22 @@ import Testing
         }
     }
 
-    @Test("sequences that share keys get the bits that each gets alone")
-    func sharedKeys() {
-        let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: 40)
-        let base = (
-            keys: KeyValueRows(Numbers.list(300 * 80, seed: 54)), values: KeyValueRows(Numbers.list(300 * 80, seed: 55))
-        )
-        let queries = Numbers.matrix(60, 160, seed: 56)
+    /// Heads of 32 go through the processor's bfloat16 pairs, where it has them; those of 20 do not.
+    @Test("sequences that share keys get the bits that each gets alone", arguments: [true, false], [32, 20])
+    func sharedKeys(inBFloat16: Bool, headSize: Int) {
+        let shape = AttentionProduct(heads: 4, kvHeads: 2, headSize: headSize)
+        let width = 2 * headSize
+        func stored(_ count: Int, seed: UInt64) -> KeyValueRows {
+            var rows = KeyValueRows(inBFloat16: inBFloat16)
+            rows.append(Numbers.list(count * width, seed: seed)[...])
+            return rows
+        }
+        let base = (keys: stored(300, seed: 54), values: stored(300, seed: 55))
+        let queries = Numbers.matrix(60, 2 * width, seed: 56)
         var sequences: [AttentionProduct.Sequence] = []
         var first = 0
         // Few rows and many, more and less of the base, own keys and none.
-        for (rows, shared, own) in [(1, 300, 1), (20, 280, 20), (3, 150, 9), (9, 300, 0), (8, 200, 8), (12, 1, 70)] {
+        for (rows, shared, own) in [(1, 300, 1), (20, 280, 20), (3, 150, 9), (9, 300, 0), (7, 200, 8), (13, 1, 71)] {
             var segments = [
                 AttentionProduct.Segment(
                     keys: base.keys, values: base.values, count: shared)
@@ -151,16 +156,16 @@ import Testing
             if own > 0 {
                 segments.append(
                     .init(
-                        keys: KeyValueRows(Numbers.list(own * 80, seed: 57 + UInt64(first))),
-                        values: KeyValueRows(Numbers.list(own * 80, seed: 58 + UInt64(first))), count: own))
+                        keys: stored(own, seed: 57 + UInt64(first)), values: stored(own, seed: 58 + UInt64(first)),
+                        count: own))
             }
             sequences.append(
                 .init(rows: first..<first + rows, firstVisible: shared + own - rows + 1, segments: segments))
             first += rows
         }
-        var together = Matrix(rows: 60, columns: 160)
+        var together = Matrix(rows: 60, columns: 2 * width)
         shape.mix(queries: queries, sequences, into: &together)
-        var alone = Matrix(rows: 60, columns: 160)
+        var alone = Matrix(rows: 60, columns: 2 * width)
         for sequence in sequences { shape.mix(queries: queries, [sequence], into: &alone) }
         #expect(together == alone)
         #expect(together.rows(0..<first).elements.allSatisfy { $0 != 0 && abs($0) < 1 })
