@@ -16,8 +16,8 @@ serial = itertools.count(os.getpid() * 100 % 90_000)
 
 
 def fresh_text():
-    """A prompt that nobody asked before, so that no run is found in a cache; always as many tokens."""
-    return f"<image>Provide a one-sentence caption for the provided image, number {next(serial) % 100_000:05}."
+    """A prompt that nobody asked before, so that no run is found in a cache; always as many tokens: TOKENS in all, but one."""
+    return f"<image>Caption image number {next(serial) % 100_000:05}."
 
 
 def noise(side=512):
