@@ -46,6 +46,8 @@ TARGET ?= all
 SECONDS ?= 60
 WHICH ?= all
 FILTER ?= .
+# --limits: hostile pictures must be answered in time and in bounded memory, too.
+LIMITS ?=
 PAGES ?=
 SHAPE ?= 190m
 PEERS := .build/peers
@@ -95,7 +97,7 @@ test-http: build $(HTTP_TOOLS)/installed
 
 test-pictures: build
 	@echo "test: hostile pictures"
-	@Tools/pictures/hostile.py
+	@Tools/pictures/hostile.py $(LIMITS)
 
 test-proxies: build
 	@Tools/http/proxies.py
@@ -126,8 +128,9 @@ test-faults: build
 test-long: N := 200
 test-long: ROUNDS := 20
 test-long: export EXAMPLES := 40
+test-long: LIMITS := --limits
 test-long: export PHASES := examples,coverage,fuzzing,stateful
-test-long: build test-kill test-faults test-schema test-proxies fuzz
+test-long: build test-kill test-faults test-schema test-pictures test-proxies fuzz
 	@echo "test-long: done"
 
 test-config:

@@ -28,7 +28,7 @@ package enum ContentDigest {
         var length: UInt32 = 0
         // Both buffers outlive the call; EVP_sha256 writes exactly 32 bytes.
         guard EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha256(), nil) == 1, length == 32 else {
-            throw .database("libcrypto could not compute SHA-256")
+            throw .unusable("libcrypto could not compute SHA-256")
         }
         return digest
     }

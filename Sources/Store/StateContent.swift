@@ -9,15 +9,19 @@ package final class StateContent: Sendable {
     private let path: String
     private let descriptor: Int32
 
-    /// - throws: ``StoreError/stateFile(path:reason:)`` where the file is gone, or not as long as its row says.
+    /// - throws: ``StoreError/stateDamaged(path:reason:)`` where the file is gone, or not as long as its row says;
+    ///   ``StoreError/stateFile(path:reason:)`` where the disk does not say.
     init(path: String, count: Int) throws(StoreError) {
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .stateFile(path: path, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else {
+            let reason = String(cString: strerror(errno))
+            throw errno == ENOENT ? .stateDamaged(path: path, reason: reason) : .stateFile(path: path, reason: reason)
+        }
         self.path = path
         self.count = count
         var status = stat()
         guard fstat(descriptor, &status) == 0, Int(status.st_size) == count else {
-            throw .stateFile(path: path, reason: "it is \(status.st_size) bytes long instead of \(count)")
+            throw .stateDamaged(path: path, reason: "it is \(status.st_size) bytes long instead of \(count)")
         }
     }
 
@@ -25,22 +29,26 @@ package final class StateContent: Sendable {
 
     /// The bytes of a range, which must lie within `0..<count`.
     ///
-    /// - throws: ``StoreError/stateFile(path:reason:)`` where they cannot be read.
+    /// - throws: ``StoreError/stateFile(path:reason:)`` where they cannot be read, ``StoreError/stateDamaged(path:reason:)`` where
+    ///   they are gone.
     package func bytes(_ range: Range<Int>) throws(StoreError) -> [UInt8] {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "a range outside the file")
-        var failure: String?
+        var (failure, isShort) = (String?.none, false)
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, done in
             while done < range.count, let base = buffer.baseAddress {
                 let count = pread(descriptor, base + done, range.count - done, off_t(range.lowerBound + done))
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else {
-                    failure = count == 0 ? "it has become shorter" : String(cString: strerror(errno))
+                    isShort = count == 0
+                    failure = isShort ? "it has become shorter" : String(cString: strerror(errno))
                     return
                 }
                 done += count
             }
         }
-        if let failure { throw .stateFile(path: path, reason: failure) }
+        if let failure {
+            throw isShort ? .stateDamaged(path: path, reason: failure) : .stateFile(path: path, reason: failure)
+        }
         return bytes
     }
 

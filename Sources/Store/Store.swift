@@ -139,7 +139,11 @@ package final class Store: Sendable {
         guard access == .readWrite else { return }
         if let moment = lastWrite.withLock({ $0 }), moment.duration(to: .now) < .seconds(2) { return }
         // The number means nothing; setting it is a commit of one page, synced as every other is.
-        try await write { try $0.execute(sql: "PRAGMA user_version = 0") }
+        try await write { [lastWrite] database in
+            // Somebody may have written while this waited for its turn.
+            if let moment = lastWrite.withLock({ $0 }), moment.duration(to: .now) < .seconds(2) { return }
+            try database.execute(sql: "PRAGMA user_version = 0")
+        }
     }
 
     /// Runs `body` on the writer connection, to its end; its transactions are its own.
@@ -190,7 +194,9 @@ package final class Store: Sendable {
             switch error.resultCode {
             case .SQLITE_CONSTRAINT: return .invalidRecord(message)
             case .SQLITE_FULL: return .full(message)
-            default: return .database(message)
+            case .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL:
+                return .database(message)
+            default: return .unusable(message)
             }
         }
     }

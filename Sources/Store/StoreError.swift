@@ -32,8 +32,10 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case jobUnfinished(String, status: JobStatus)
     /// The key was sent before, with another request, which made this job.
     case idempotencyKeyReused(key: String, job: String)
-    /// A state's file cannot be written or read: a full disk, a file that somebody removed.
+    /// A state's file cannot be written or read: the disk fails.
     case stateFile(path: String, reason: String)
+    /// A state's file is not what was written: somebody removed or shortened it.
+    case stateDamaged(path: String, reason: String)
     /// The job is in a state that has no such transition.
     case conflict(job: String, status: JobStatus, action: String)
     /// Somebody else runs the job by now, or nobody does: what this worker computed must not be written.
@@ -42,8 +44,10 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case invalidRecord(String)
     /// The disk has no space left.
     case full(String)
-    /// What SQLite reported: a disk that fails, an unreadable page.
+    /// What SQLite reported of the file that failed: a disk that does not read or write, a lock that is held.
     case database(String)
+    /// What else SQLite reported: a damaged file, a statement that it cannot run. Waiting does not help.
+    case unusable(String)
 
     package var description: String {
         switch self {
@@ -88,7 +92,7 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "Job \(id) is \(status.rawValue); cancel it or wait for its end, then delete it."
         case .idempotencyKeyReused(let key, let job):
             "the key \"\(key)\" was sent with another request, which made job \(job); choose a new key for a new request"
-        case .stateFile(let path, let reason):
+        case .stateFile(let path, let reason), .stateDamaged(let path, let reason):
             "The state's file \(path) cannot be used: \(reason)."
         case .conflict(let job, let status, let action):
             "Job \(job) is \(status.rawValue) and cannot be \(action)."
@@ -98,7 +102,7 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "The record cannot be stored: \(problem)."
         case .full(let message):
             "There is no space left for the database: \(message)."
-        case .database(let message):
+        case .database(let message), .unusable(let message):
             "The database failed: \(message)."
         }
     }

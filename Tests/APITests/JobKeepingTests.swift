@@ -44,7 +44,7 @@ import Testing
 
         try await laboratory.working {
             var waiting = key
-            waiting[.prefer] = "wait=60"
+            waiting[.prefer] = "wait=300"
             let ended = try await laboratory.post("/v1/knockouts", body, waiting)
             #expect(ended.json["id"] == first.json["id"] && ended.json["status"] == "succeeded")
         }

@@ -30,7 +30,7 @@ import Testing
         #expect(caption.json["caption"] == raw.json["caption"])
         #expect(try await curl("/v1/captions", "-F", "image=@\(picture)", "-F", "max_tokens=3").status == 200)
         let later = try await curl.post(
-            "/v1/captions", ["images": [.string(image)], "max_tokens": 3], "-H", "Prefer: wait=60")
+            "/v1/captions", ["images": [.string(image)], "max_tokens": 3], "-H", "Prefer: wait=300")
         #expect(later.status == 202)
         #expect(later.json["status"] == "succeeded")
 
@@ -39,7 +39,7 @@ import Testing
         let patch = try await curl.post("/v1/patches", ["pairs": [["base": .string(image), "source": .string(image)]]])
         #expect(patch.status == 202, "\(patch.text)")
         let job = try #require(patch.json["links"]?["self"]?.stringValue)
-        #expect(try await curl(job, "-H", "Prefer: wait=60").json["status"] == "succeeded")
+        #expect(try await curl(job, "-H", "Prefer: wait=300").json["status"] == "succeeded")
         #expect(try await curl(job + "/events").text.hasSuffix("\n\n"))
         #expect(try await curl(job + "/results?limit=1").json["data"]?.arrayValue?.count == 1)
         #expect(try await curl(job + "/cancel", "-X", "POST").status == 409)
@@ -90,7 +90,7 @@ import Testing
         let folder = Laboratory.temporaryFolder("live")
         let path = try await submitAndStop(in: folder)
         let second = try await Curl.start(.http11, in: folder)
-        let ended = try await second(path, "-H", "Prefer: wait=60")
+        let ended = try await second(path, "-H", "Prefer: wait=300")
         #expect(ended.json["status"] == "succeeded", "\(ended.text)")
         #expect(try await second(path + "/results").json["data"]?.arrayValue?.count == 3)
         await second.stop()

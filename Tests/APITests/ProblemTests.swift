@@ -90,5 +90,11 @@ import Testing
             #expect(problem.code == .storeFailed && problem.status.code == 503)
             #expect(problem.headerFields[.retryAfter] == "5")
         }
+        // What waiting does not mend is not worth another try.
+        for error in [
+            StoreError.unusable("database disk image is malformed"), .stateDamaged(path: "/x", reason: "short"),
+        ] {
+            #expect(!error.isOfTheDisk && Problem(error)?.status.code != 503)
+        }
     }
 }

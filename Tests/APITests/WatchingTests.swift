@@ -34,7 +34,7 @@ import Testing
         try await laboratory.working {
             let job = try await laboratory.post(
                 "/v1/knockouts", ["images": [.string(image)], "variants": ["eoi", "bos"]],
-                [.prefer: "wait=60"])
+                [.prefer: "wait=300"])
             #expect(job.json["status"] == "succeeded", "\(job.text)")
         }
         #expect(try await laboratory.get("/v1/results?format=csv").status == 200)

@@ -221,17 +221,24 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
 
     @Test("slow headers and contents are answered 408, idle connections closed without a word")
     func timeouts() async throws {
+        // One short limit a server: a client that is held up between two steps must not meet another one.
         var limits = Limits()
         limits.headerTimeout = .milliseconds(20)
-        limits.contentTimeout = .milliseconds(20)
-        limits.idleTimeout = .milliseconds(20)
         try await withServer(limits: limits) { port in
             let header = try RawClient(port: port)
             header.send("GET / HTTP/1.1\r\nHo")
             #expect(try await header.readAll().hasPrefix("HTTP/1.1 408 "))
+        }
+        limits = Limits()
+        limits.contentTimeout = .milliseconds(20)
+        try await withServer(limits: limits) { port in
             let content = try RawClient(port: port)
             content.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
             #expect(try await content.readAll().hasPrefix("HTTP/1.1 408 "))
+        }
+        limits = Limits()
+        limits.idleTimeout = .milliseconds(20)
+        try await withServer(limits: limits) { port in
             #expect(try await RawClient(port: port).readAll() == "")
         }
     }
@@ -334,7 +341,6 @@ private let ending = "Host: localhost\r\nConnection: close\r\n\r\n"
         client.endSending()
         #expect(try await client.readAll().contains("finished"))
         await end
-        #expect(throws: Unexpected.self) { try RawClient(port: port) }
     }
 }
 

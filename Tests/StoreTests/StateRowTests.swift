@@ -187,7 +187,7 @@ import Testing
         _ = try await store.insert(new)
         let path = folder.database + ".states/" + files[0]
         try FileManager.default.removeItem(atPath: path)
-        await #expect(throws: StoreError.stateFile(path: path, reason: "No such file or directory")) {
+        await #expect(throws: StoreError.stateDamaged(path: path, reason: "No such file or directory")) {
             try await store.stateContent(new.digest)
         }
         _ = try await store.insert(new)

@@ -66,7 +66,7 @@ import Testing
             body = body.replacing(name, with: try #require(try JSONParser.parse(answer.text)["id"]?.stringValue))
         }
         let paths = ["knockout": "/v1/knockouts", "patch": "/v1/patches"]
-        let submitted = try await server.curl(try #require(paths[kind]), ["-H", "Prefer: wait=60"], body: body)
+        let submitted = try await server.curl(try #require(paths[kind]), ["-H", "Prefer: wait=300"], body: body)
         let job = try JSONParser.parse(submitted.text)
         #expect(job["status"]?.stringValue == "succeeded")
         let id = try #require(job["id"]?.stringValue)

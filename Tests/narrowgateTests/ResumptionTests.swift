@@ -22,9 +22,17 @@ import Testing
         let expected = try await Self.rows(of: undisturbed, server)
         #expect(expected.count == 20)
 
-        // Several, so that the stop finds work left however fast the machine is.
+        // Several, and after them one of many variants, so that the stop finds work left however fast the machine is.
+        let variants: [JSONValue] = (0..<120).map { number in
+            ["name": .string("v\(number)"), "knockouts": [["keys": "eoi", "layers": .integer(number % 6)]]]
+        }
+        let long: JSONValue = [
+            "model": "gate", "images": .array(Array(images.prefix(1))), "variants": .array(variants),
+            "measure": ["max_tokens": 60],
+        ]
         var jobs: [String] = []
-        for _ in 0..<8 { jobs.append(try await Self.submit(request, server)) }
+        for _ in 0..<3 { jobs.append(try await Self.submit(request, server)) }
+        let last = try await Self.submit(long, server)
         var done = 0
         while done == 0 {
             let seen = try JSONParser.parse(try await server.curl("/v1/jobs/\(jobs[0])").text)
@@ -42,6 +50,7 @@ import Testing
             #expect(ended["attempt"] == 1, "an orderly stop begins no new attempt")
             #expect(try await Self.rows(of: job, second) == expected)
         }
+        #expect(try await Self.end(of: last, second)["status"] == "succeeded")
         #expect(await second.stop() == 0)
     }
 
@@ -52,7 +61,7 @@ import Testing
     }
 
     private static func end(of job: String, _ server: RunningServer) async throws -> JSONValue {
-        try JSONParser.parse(try await server.curl("/v1/jobs/\(job)", ["-H", "Prefer: wait=60"]).text)
+        try JSONParser.parse(try await server.curl("/v1/jobs/\(job)", ["-H", "Prefer: wait=300"]).text)
     }
 
     /// A job's rows without what differs between two runs of one request.

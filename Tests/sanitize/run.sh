@@ -12,6 +12,8 @@ filter=${2:-.}
 skipped=(
     # They kill servers at moments that they measure in a server's own time; a sanitizer makes it ten times slower.
     KilledServerTests
+    KilledStackTests
+    ResumptionTests
 )
 
 export OMP_WAIT_POLICY=passive
