@@ -5,6 +5,7 @@ Starts `.build/release/narrowgate serve` on a free port with a fresh database an
 program written for OpenAI's interface does.
 """
 import base64
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -39,13 +40,15 @@ class Server:
         """Whether one of its threads runs, or would if a core were free."""
         states = []
         for stat in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
-            states.append(stat.read_text().rpartition(")")[2].split()[0])
+            # A thread may have ended since it was listed.
+            with contextlib.suppress(OSError):
+                states.append(stat.read_text().rpartition(")")[2].split()[0])
         return "R" in states
 
     def wait_until_idle(self):
         """Returns when the engine computes nothing: what it computes takes it minutes."""
         quiet = 0
-        for _ in range(600):
+        for _ in range(2400):
             time.sleep(0.05)
             quiet = 0 if self.is_computing() else quiet + 1
             if quiet == 20:
@@ -54,7 +57,7 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(30) == 0
+        assert self.process.wait(120) == 0
         self.process.stdout.close()
         self.log.close()
         self.folder.cleanup()

@@ -38,14 +38,14 @@ start_server() {
     : >"$folder/server.out"
     (cd "$folder" && exec "$binary" serve --port 0 >server.out 2>server.err </dev/null) &
     server=$!
-    for ((tries = 0; tries < 300; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
         url=$(sed -n 's/^listening on //p' "$folder/server.out")
         [ -z "$url" ] || break
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1
     done
     [ -n "$url" ] || { echo "check: no server" >&2; cat "$folder/server.err" >&2; exit 1; }
-    for ((tries = 0; tries < 300; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
         ! curl -sf -o "$folder/ready.json" "$url/readyz" || return 0
         sleep 0.1
     done

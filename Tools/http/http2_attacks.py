@@ -29,7 +29,7 @@ def flood(address: Address, pieces, most: int, opening: bytes = b"",
                     peer.unread += peer.socket.recv(1 << 20)
                 except OSError:
                     pass
-                peer.socket.settimeout(20)
+                peer.socket.settimeout(120)
             if sent == most:
                 break
         last = None
@@ -152,7 +152,7 @@ def stalled_windows(address: Address) -> str | None:
 def idle_connections(address: Address) -> str | None:
     """A thousand connections that say nothing: half of them after a preface, half after a request over HTTP/1.1."""
     peers = [Connection(address) for _ in range(500)]
-    old = [socket.create_connection(address, timeout=20) for _ in range(500)]
+    old = [socket.create_connection(address, timeout=120) for _ in range(500)]
     try:
         for peer in old:
             peer.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")

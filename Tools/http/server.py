@@ -23,10 +23,10 @@ def running(*flags: str):
             yield (host, int(port)), process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def is_alive(address: tuple[str, int]) -> bool:
     """Whether somebody else is served."""
-    with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/livez", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/livez", timeout=120) as answer:
         return answer.status == 200

@@ -68,7 +68,7 @@ class Connection:
     """A client that has shaken hands, unless told not to."""
 
     def __init__(self, address: tuple[str, int], *pairs: tuple[int, int], greet: bool = True):
-        self.socket = socket.create_connection(address, timeout=20)
+        self.socket = socket.create_connection(address, timeout=120)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
         self.decoder = hpack.Decoder()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Sends pictures that lie, swell and break off to a server of this build, and looks at its answers, time and memory.
 
-Every answer must be a success or a problem (4xx, application/problem+json), come within SECONDS, and leave the server's
-resident memory within MEMORY. Afterwards a plain caption must work. With the standard library alone.
+Every answer must be a success or a problem (4xx, application/problem+json), and afterwards a plain caption must work. With
+--limits every answer must also come within SECONDS, and the server's resident memory stay within MEMORY: on a machine that
+does other things too these would say nothing of the server. -v shows each file. With the standard library alone.
 """
 import concurrent.futures
 import http.client
@@ -19,6 +20,7 @@ from files import bombs, jpeg, png  # noqa: E402
 
 GOLDENS = server.ROOT / "Tests/ImagingTests/Goldens"
 PLAIN = server.ROOT / "Models/examples/green-cross.png"
+LIMITS = "--limits" in sys.argv
 # An answer takes a second at most where nothing else runs.
 SECONDS = 20
 # MiB at most, with pictures of 64 megapixels side by side; 600 where there are two processors.
@@ -69,7 +71,7 @@ class Client:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if not (200 <= status < 300 or (400 <= status < 500 and kind == "application/problem+json")):
             self.faults.append(f"{name}: {status} {kind} {body[:200]!r}")
-        if seconds > SECONDS:
+        if LIMITS and seconds > SECONDS:
             self.faults.append(f"{name}: {seconds:.1f} s")
         return status, body
 
@@ -116,7 +118,7 @@ def main() -> int:
             client.faults.append(f"the plain caption, afterwards: {status} {body[:200]!r}")
         after = memory(process)
         faults = [fault for each in [client, *clients] for fault in each.faults]
-        if after > MEMORY:
+        if LIMITS and after > MEMORY:
             faults.append(f"{after} MiB were resident; {MEMORY} are allowed")
         seconds, name = max(each.slowest for each in [client, *clients])
     for fault in faults:

@@ -47,6 +47,6 @@ done
 # Keys are made and revoked by KeyTests: here they would lock schemathesis out.
 cd "$work"
 "$clients/bin/schemathesis" --config-file "$root/Tools/schema/schemathesis.toml" run "$url/openapi.json" \
-    --url "$url" -H "$authorization" --checks all --suppress-health-check all --request-timeout 60 --exclude-path-regex '^/v1/keys' --workers 1 \
+    --url "$url" -H "$authorization" --checks all --suppress-health-check all --request-timeout 600 --exclude-path-regex '^/v1/keys' --workers 1 \
     --max-examples "${EXAMPLES:-20}" --no-color ${SEED:+--seed "$SEED"} ${PHASES:+--phases "$PHASES"} "$@"
 kill -0 "$server" || { echo "schema: the server is gone" >&2; exit 1; }
