@@ -7,7 +7,7 @@
 #   make test-proxies  requests made for smuggling, through nginx, HAProxy and h2o (apt-get install nginx-light haproxy h2o)
 #   make test-schema  schemathesis against a live server: what it answers is what /openapi.json says (pip, .build/clients)
 #   make test-faults  a disk that fails and one that is full, under a running server (apt-get install strace; root)
-#   make test-long  the long forms: N kills, schemathesis with other seeds, faults by chance, proxies
+#   make test-long  the long forms: N kills, schemathesis with other seeds, faults by chance, pictures with limits, proxies
 #   make test-config  the files under Config, by the programs that read them
 #   make test-docs  the commands alone, of all pages or of PAGES="docs/python.md …"
 #   make test-clients  the suite of the unmodified openai package against the server; installs it into .build/clients
@@ -49,6 +49,8 @@ FILTER ?= .
 # --limits: hostile pictures must be answered in time and in bounded memory, too.
 LIMITS ?=
 PAGES ?=
+# --limits: test-pictures also bounds time and memory, which say something only where nothing else runs.
+LIMITS ?=
 SHAPE ?= 190m
 PEERS := .build/peers
 CLIENTS := .build/clients
@@ -127,10 +129,11 @@ test-faults: build
 
 test-long: N := 200
 test-long: ROUNDS := 20
+test-long: LIMITS := --limits
 test-long: export EXAMPLES := 40
 test-long: LIMITS := --limits
 test-long: export PHASES := examples,coverage,fuzzing,stateful
-test-long: build test-kill test-faults test-schema test-pictures test-proxies fuzz
+test-long: build test-kill test-faults test-pictures test-schema test-proxies fuzz
 	@echo "test-long: done"
 
 test-config:

@@ -73,7 +73,7 @@ import Testing
         #expect(many.json["progress"]?["total"] == 2)
         let id = try #require(later.json["id"]?.stringValue)
         try await laboratory.working {
-            let ended = try await laboratory.get("/v1/jobs/\(id)", [.prefer: "wait=300"])
+            let ended = try await laboratory.ended(id)
             #expect(ended.json["status"] == "succeeded")
         }
         let rows = try await laboratory.get("/v1/jobs/\(id)/results")
@@ -130,7 +130,7 @@ import Testing
         #expect(job.status == 202, "\(job.text)")
         let id = try #require(job.json["id"]?.stringValue)
         try await laboratory.working {
-            let ended = try await laboratory.get("/v1/jobs/\(id)", [.prefer: "wait=300"])
+            let ended = try await laboratory.ended(id)
             #expect(ended.json["status"] == "succeeded", "\(ended.text)")
         }
         let rows = try #require(try await laboratory.get("/v1/jobs/\(id)/results").json["data"]?.arrayValue)

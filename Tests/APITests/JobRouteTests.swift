@@ -28,7 +28,7 @@ import Testing
         #expect(accepted.json["links"]?["events"] == .string("/v1/jobs/\(id)/events"))
 
         try await laboratory.working {
-            let ended = try await laboratory.get("/v1/jobs/\(id)", [.prefer: "wait=300"])
+            let ended = try await laboratory.ended(id)
             #expect(ended.status == 200)
             #expect(ended.fields[.preferenceApplied] == "wait=300")
             #expect(ended.json["status"] == "succeeded")

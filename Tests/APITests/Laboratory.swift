@@ -99,6 +99,15 @@ final class Laboratory: Sendable {
         return try await Answer(await routes.answer(request))
     }
 
+    /// A job that has ended, asked for again for as long as that takes, up to half an hour.
+    func ended(_ job: String) async throws -> Answer {
+        for _ in 0..<29 {
+            let answer = try await get("/v1/jobs/\(job)", [.prefer: "wait=60"])
+            if answer.json["ended_at"] != .null { return answer }
+        }
+        return try await get("/v1/jobs/\(job)", [.prefer: "wait=60"])
+    }
+
     /// Stores one of the golden pictures and returns its id.
     func picture(_ name: String = "image_a.png") async throws -> String {
         try await jobs.storePicture(try Self.file(name)).digest

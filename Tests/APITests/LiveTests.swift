@@ -32,14 +32,15 @@ import Testing
         let later = try await curl.post(
             "/v1/captions", ["images": [.string(image)], "max_tokens": 3], "-H", "Prefer: wait=300")
         #expect(later.status == 202)
-        #expect(later.json["status"] == "succeeded")
+        let captioned = try #require(later.json["links"]?["self"]?.stringValue, "\(later.text)")
+        #expect(try await curl.ended(captioned).json["status"] == "succeeded")
 
         let knockout = try await curl.post("/v1/knockouts", ["images": [.string(image)], "variants": ["eoi"]])
         #expect(knockout.status == 202, "\(knockout.text)")
         let patch = try await curl.post("/v1/patches", ["pairs": [["base": .string(image), "source": .string(image)]]])
         #expect(patch.status == 202, "\(patch.text)")
         let job = try #require(patch.json["links"]?["self"]?.stringValue)
-        #expect(try await curl(job, "-H", "Prefer: wait=300").json["status"] == "succeeded")
+        #expect(try await curl.ended(job).json["status"] == "succeeded")
         #expect(try await curl(job + "/events").text.hasSuffix("\n\n"))
         #expect(try await curl(job + "/results?limit=1").json["data"]?.arrayValue?.count == 1)
         #expect(try await curl(job + "/cancel", "-X", "POST").status == 409)
@@ -90,7 +91,7 @@ import Testing
         let folder = Laboratory.temporaryFolder("live")
         let path = try await submitAndStop(in: folder)
         let second = try await Curl.start(.http11, in: folder)
-        let ended = try await second(path, "-H", "Prefer: wait=300")
+        let ended = try await second.ended(path)
         #expect(ended.json["status"] == "succeeded", "\(ended.text)")
         #expect(try await second(path + "/results").json["data"]?.arrayValue?.count == 3)
         await second.stop()
@@ -158,12 +159,21 @@ struct Curl: Sendable {
         try await run(path, options)
     }
 
+    /// The job at a path once it has ended, asked for again for as long as that takes, up to half an hour.
+    func ended(_ path: String) async throws -> Answer {
+        for _ in 0..<29 {
+            let answer = try await self(path, "-H", "Prefer: wait=60")
+            if answer.json["ended_at"] != .null { return answer }
+        }
+        return try await self(path, "-H", "Prefer: wait=60")
+    }
+
     private func run(_ path: String, _ options: [String]) async throws -> Answer {
         let output = folder.appending(path: UUID().uuidString)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments =
-            ["curl", "-sS", speech.rawValue, "--max-time", "90", "-o", output.path, "-w", "%{http_code}"] + options
+            ["curl", "-sS", speech.rawValue, "--max-time", "600", "-o", output.path, "-w", "%{http_code}"] + options
             + ["\(service.address)\(path)"]
         let pipe = Pipe()
         process.standardOutput = pipe

@@ -16,7 +16,7 @@ import Testing
             ])
         let id = try #require(accepted.json["id"]?.stringValue, "\(accepted.text)")
         try await laboratory.working {
-            let ended = try await laboratory.get("/v1/jobs/\(id)", [.prefer: "wait=300"])
+            let ended = try await laboratory.ended(id)
             #expect(ended.json["status"] == "succeeded")
         }
         return (laboratory, id)

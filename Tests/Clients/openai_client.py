@@ -40,7 +40,8 @@ class Server:
         """Whether one of its threads runs, or would if a core were free."""
         states = []
         for stat in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
-            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            # A thread may have ended since it was listed.
+            with contextlib.suppress(OSError):
                 states.append(stat.read_text().rpartition(")")[2].split()[0])
         return "R" in states
 

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Glibc
+package import StrictJSON
 
 /// `narrowgate serve` as a process of its own, on a port that the kernel chose.
 package final class RunningServer: Sendable {
@@ -90,6 +91,19 @@ package final class RunningServer: Sendable {
                 continuation.resume()
             }
         }
+    }
+
+    /// The document of a job that has ended.
+    ///
+    /// Asks again when the server has waited as long as it was told to: how long a job takes is the machine's affair. After
+    /// half an hour it is given up, and the document says where the job stands.
+    package func ended(_ job: String) async throws -> JSONValue {
+        var document = JSONValue.null
+        for _ in 0..<30 {
+            document = try JSONParser.parse(try await curl("/v1/jobs/\(job)", ["-H", "Prefer: wait=60"]).text)
+            if document["ended_at"] != .null { break }
+        }
+        return document
     }
 
     /// An answer over HTTP.

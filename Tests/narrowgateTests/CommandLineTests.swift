@@ -66,10 +66,10 @@ import Testing
             body = body.replacing(name, with: try #require(try JSONParser.parse(answer.text)["id"]?.stringValue))
         }
         let paths = ["knockout": "/v1/knockouts", "patch": "/v1/patches"]
-        let submitted = try await server.curl(try #require(paths[kind]), ["-H", "Prefer: wait=300"], body: body)
-        let job = try JSONParser.parse(submitted.text)
-        #expect(job["status"]?.stringValue == "succeeded")
-        let id = try #require(job["id"]?.stringValue)
+        let submitted = try await server.curl(try #require(paths[kind]), ["-H", "Prefer: wait=60"], body: body)
+        let id = try #require(try JSONParser.parse(submitted.text)["id"]?.stringValue, "\(submitted.text)")
+        let job = try await server.ended(id)
+        #expect(job["status"] == "succeeded", "\(job.text)")
         let results = try JSONParser.parse(try await server.curl("/v1/jobs/\(id)/results?limit=1000").text)
         await server.stop()
 

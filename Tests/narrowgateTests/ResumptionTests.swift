@@ -17,25 +17,19 @@ import Testing
             "model": "gate", "images": .array(images), "variants": ["eoi", "image_to_text", "random_image", "bos"],
             "seed": 3,
         ]
-        let undisturbed = try await Self.submit(request, server)
-        #expect(try await Self.end(of: undisturbed, server)["status"] == "succeeded")
-        let expected = try await Self.rows(of: undisturbed, server)
+        let long = Self.long(.array(images))
+        let expected = try await Self.rows(of: try await Self.submit(request, server), server)
         #expect(expected.count == 20)
+        let expectedOfLong = try await Self.rows(of: try await Self.submit(long, server), server)
+        #expect(expectedOfLong.count == 100)
 
-        // Several, and after them one of many variants, so that the stop finds work left however fast the machine is.
-        let variants: [JSONValue] = (0..<120).map { number in
-            ["name": .string("v\(number)"), "knockouts": [["keys": "eoi", "layers": .integer(number % 6)]]]
-        }
-        let long: JSONValue = [
-            "model": "gate", "images": .array(Array(images.prefix(1))), "variants": .array(variants),
-            "measure": ["max_tokens": 60],
-        ]
-        var jobs: [String] = []
-        for _ in 0..<3 { jobs.append(try await Self.submit(request, server)) }
-        let last = try await Self.submit(long, server)
+        // Jobs run while others are submitted: the last one is long, so that the stop finds work left however late it comes.
+        var jobs: [(id: String, rows: [JSONValue])] = []
+        for _ in 0..<4 { jobs.append((try await Self.submit(request, server), expected)) }
+        jobs.append((try await Self.submit(long, server), expectedOfLong))
         var done = 0
         while done == 0 {
-            let seen = try JSONParser.parse(try await server.curl("/v1/jobs/\(jobs[0])").text)
+            let seen = try JSONParser.parse(try await server.curl("/v1/jobs/\(jobs[0].id)").text)
             done = try #require(seen["progress"]?["done"]?.integerValue)
         }
         #expect(await server.stop() == 0)
@@ -45,13 +39,26 @@ import Testing
 
         let second = try await RunningServer.start(in: scratch)
         for job in jobs {
-            let ended = try await Self.end(of: job, second)
-            #expect(ended["status"] == "succeeded", "\(ended.text)")
-            #expect(ended["attempt"] == 1, "an orderly stop begins no new attempt")
-            #expect(try await Self.rows(of: job, second) == expected)
+            #expect(try await Self.rows(of: job.id, second) == job.rows)
+            #expect(try await second.ended(job.id)["attempt"] == 1, "an orderly stop begins no new attempt")
         }
         #expect(try await Self.end(of: last, second)["status"] == "succeeded")
         #expect(await second.stop() == 0)
+    }
+
+    /// A job of 24 variants for each picture, with long texts.
+    private static func long(_ images: JSONValue) -> JSONValue {
+        let variants = (0..<24).map { number -> JSONValue in
+            let queries: JSONValue = number < 12 ? "text" : "all"
+            let keys: JSONValue = number % 12 < 6 ? "eoi" : "image"
+            return [
+                "name": .string("v\(number)"),
+                "knockouts": [["queries": queries, "keys": keys, "layers": .integer(number % 6)]],
+            ]
+        }
+        return [
+            "model": "gate", "images": images, "variants": .array(variants), "measure": ["max_tokens": 60], "seed": 3,
+        ]
     }
 
     private static func submit(_ request: JSONValue, _ server: RunningServer) async throws -> String {
@@ -60,12 +67,10 @@ import Testing
         return try #require(try JSONParser.parse(answer.text)["id"]?.stringValue)
     }
 
-    private static func end(of job: String, _ server: RunningServer) async throws -> JSONValue {
-        try JSONParser.parse(try await server.curl("/v1/jobs/\(job)", ["-H", "Prefer: wait=300"]).text)
-    }
-
-    /// A job's rows without what differs between two runs of one request.
+    /// A job's rows, once it has ended, without what differs between two runs of one request.
     private static func rows(of job: String, _ server: RunningServer) async throws -> [JSONValue] {
+        let ended = try await server.ended(job)
+        #expect(ended["status"] == "succeeded", "\(ended.text)")
         let results = try JSONParser.parse(try await server.curl("/v1/jobs/\(job)/results?limit=1000").text)
         return try #require(results["data"]?.arrayValue).map { row in
             guard var object = row.objectValue else { return row }

@@ -12,6 +12,7 @@ filter=${2:-.}
 skipped=(
     # They kill servers at moments that they measure in a server's own time; a sanitizer makes it ten times slower.
     KilledServerTests
+    # The same: they want the end of a server in the middle of a job, and run servers that a sanitizer makes ten times slower.
     KilledStackTests
     ResumptionTests
 )

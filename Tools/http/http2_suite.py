@@ -44,7 +44,7 @@ def check(name: str, run, address: tuple[str, int]) -> int:
         if problem is None and not server.is_alive(address):
             problem = "nobody else is served afterwards"
     except TimeoutError:
-        problem = "nothing came in 20 seconds"
+        problem = "nothing came in 120 seconds"
     if problem:
         print(f"http2: {name}: {problem}", file=sys.stderr)
     return 1 if problem else 0
