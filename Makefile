@@ -46,8 +46,6 @@ TARGET ?= all
 SECONDS ?= 60
 WHICH ?= all
 FILTER ?= .
-# --limits: hostile pictures must be answered in time and in bounded memory, too.
-LIMITS ?=
 PAGES ?=
 # --limits: test-pictures also bounds time and memory, which say something only where nothing else runs.
 LIMITS ?=
@@ -131,7 +129,6 @@ test-long: N := 200
 test-long: ROUNDS := 20
 test-long: LIMITS := --limits
 test-long: export EXAMPLES := 40
-test-long: LIMITS := --limits
 test-long: export PHASES := examples,coverage,fuzzing,stateful
 test-long: build test-kill test-faults test-pictures test-schema test-proxies fuzz
 	@echo "test-long: done"

@@ -30,7 +30,7 @@ import Testing
         try await laboratory.working {
             let ended = try await laboratory.ended(id)
             #expect(ended.status == 200)
-            #expect(ended.fields[.preferenceApplied] == "wait=300")
+            #expect(ended.fields[.preferenceApplied] == "wait=60")
             #expect(ended.json["status"] == "succeeded")
             #expect(ended.json["progress"]?["done"] == 6)
             #expect(ended.json["summary"]?["by"] == "variant")

@@ -30,7 +30,7 @@ import Testing
         #expect(caption.json["caption"] == raw.json["caption"])
         #expect(try await curl("/v1/captions", "-F", "image=@\(picture)", "-F", "max_tokens=3").status == 200)
         let later = try await curl.post(
-            "/v1/captions", ["images": [.string(image)], "max_tokens": 3], "-H", "Prefer: wait=300")
+            "/v1/captions", ["images": [.string(image)], "max_tokens": 3], "-H", "Prefer: wait=60")
         #expect(later.status == 202)
         let captioned = try #require(later.json["links"]?["self"]?.stringValue, "\(later.text)")
         #expect(try await curl.ended(captioned).json["status"] == "succeeded")

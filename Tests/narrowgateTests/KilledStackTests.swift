@@ -6,7 +6,7 @@ import Testing
 /// A server that is killed while a stack of variants is under way, in both number formats.
 ///
 /// The job is one stack group, and its picture and clean run are at hand: what is left to do from the moment it is begun is
-/// the stack. The kill comes when the job is seen running.
+/// the stack. The kill comes when the job is seen running, or some answers later, so that it falls here and there in it.
 @Suite("A job whose process is killed in the middle of a stack") struct KilledStackTests {
     private static let kills = 2
     /// A kill may come after the job's end; then it is tried again with a longer job, so many times in all.

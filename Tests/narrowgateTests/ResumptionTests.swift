@@ -42,7 +42,6 @@ import Testing
             #expect(try await Self.rows(of: job.id, second) == job.rows)
             #expect(try await second.ended(job.id)["attempt"] == 1, "an orderly stop begins no new attempt")
         }
-        #expect(try await Self.end(of: last, second)["status"] == "succeeded")
         #expect(await second.stop() == 0)
     }
 

@@ -25,7 +25,6 @@ LIMITS = "--limits" in sys.argv
 SECONDS = 20
 # MiB at most, with pictures of 64 megapixels side by side; 600 where there are two processors.
 MEMORY = 1024
-LIMITS = "--limits" in sys.argv[1:]
 
 
 def damaged() -> Iterator[tuple[str, bytes]]:
