@@ -69,8 +69,7 @@ package struct Generation: Sendable, Equatable {
 /// Chooses tokens from distributions.
 ///
 /// A draw takes one number of ``SplitMix64`` seeded with `seed`: the same seed and the same distributions give the same
-/// tokens on every machine. The draw falls on the tokens that stay likely (``NextTokenDistribution/likely(temperature:topP:)``) in
-/// proportion, in the order of their ids.
+/// tokens on every machine. ``NextTokenDistribution/draw(_:temperature:topP:)`` says on which token it falls.
 struct Sampler {
     private let options: GenerationOptions
     private var generator: SplitMix64
@@ -83,12 +82,7 @@ struct Sampler {
     /// The next token: the likeliest at temperature 0, else a draw.
     mutating func next(_ distribution: NextTokenDistribution) -> Int {
         guard options.temperature > 0 else { return distribution.argmax }
-        let kept = distribution.likely(temperature: options.temperature, topP: options.topP)
-        var draw = generator.uniform() * kept.reduce(0) { $0 + $1.weight }
-        for (id, weight) in kept {
-            draw -= weight
-            if draw < 0 { return id }
-        }
-        return kept.last?.id ?? distribution.argmax
+        return distribution.draw(
+            generator.uniform(), temperature: options.temperature, topP: options.topP)
     }
 }

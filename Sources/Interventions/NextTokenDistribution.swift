@@ -56,24 +56,41 @@ package struct NextTokenDistribution: Sendable {
         logits[id] <= -Float.greatestFiniteMagnitude ? -.infinity : Double(logits[id]) - Double(peak) - log(total)
     }
 
-    /// The ids that stay likely at a temperature, ascending, with their weights: the smallest set of the likeliest tokens, ties by
-    /// the smaller id, that holds `topP` of the probability.
-    package func likely(temperature: Double, topP: Double) -> [(id: Int, weight: Double)] {
-        let scaled = logits.map { $0 <= -Float.greatestFiniteMagnitude ? $0 : $0 / Float(temperature) }
-        let (weights, sum) = Logits.exponentials(scaled, peak: Logits.largest(scaled)?.value ?? 0)
-        guard topP < 1 else { return weights.enumerated().filter { $1 > 0 }.map { ($0, $1) } }
+    /// The token on which a number from 0 up to, but not, 1 falls among those that stay likely at a temperature, in proportion and
+    /// in the order of their ids: the smallest set of the likeliest tokens, ties by the smaller id, that holds `topP` of the probability.
+    package func draw(_ uniform: Double, temperature: Double, topP: Double) -> Int {
+        let divisor = Float(temperature)
+        let scaled = logits.map { $0 <= -Float.greatestFiniteMagnitude ? $0 : $0 / divisor }
+        var (weights, mass) = Logits.exponentials(scaled, peak: scaled.isEmpty ? 0 : scaled[argmax])
+        if topP < 1 { mass = Self.keepLikeliest(&weights, sum: mass, topP: topP) }
+        var rest = uniform * mass
+        var last = argmax
+        for (id, weight) in weights.enumerated() where weight > 0 {
+            rest -= weight
+            if rest < 0 { return id }
+            last = id
+        }
+        // Rounding may leave a little of the last one.
+        return last
+    }
+
+    /// Sets the weights outside the smallest set of the largest ones that holds `topP` of their sum to 0.
+    ///
+    /// - Returns: what is left of the sum.
+    private static func keepLikeliest(_ weights: inout [Double], sum: Double, topP: Double) -> Double {
         // Tokens of less weight than this hold less than 1 - topP all together, so that none of them is needed.
         let floor = (1 - topP) * sum / Double(max(1, weights.count))
         let order = weights.indices.filter { weights[$0] > 0 && weights[$0] >= floor }
             .sorted { (weights[$0], $1) > (weights[$1], $0) }
-        var kept: [Int] = []
+        var kept = [Double](repeating: 0, count: weights.count)
         var mass = 0.0
         for id in order {
-            kept.append(id)
+            kept[id] = weights[id]
             mass += weights[id]
             if mass >= topP * sum { break }
         }
-        return kept.sorted().map { ($0, weights[$0]) }
+        weights = kept
+        return mass
     }
 
     /// Σ min(p, q) (paper-protocol §3.6, `similarity`): 1 for equal distributions, 0 for disjoint ones.

@@ -61,13 +61,22 @@ struct NextTokenDistributionTests {
         }
     }
 
-    @Test("what stays likely is the smallest set that holds the probability, ties by the smaller id")
-    func likely() {
+    @Test("a draw falls on the smallest set that holds the probability, in proportion and in the order of ids")
+    func drawing() {
         let distribution = NextTokenDistribution(logits: [1, 3, 3, 2, -Float.greatestFiniteMagnitude])
-        #expect(distribution.likely(temperature: 1, topP: 1).map(\.id) == [0, 1, 2, 3])
-        #expect(distribution.likely(temperature: 1, topP: 0.39).map(\.id) == [1])
-        #expect(distribution.likely(temperature: 1, topP: 0.5).map(\.id) == [1, 2])
-        #expect(distribution.likely(temperature: 1, topP: 0.9).map(\.id) == [1, 2, 3])
-        #expect(distribution.likely(temperature: 1, topP: 1e-9).map(\.id) == [1])
+        func drawn(topP: Double, temperature: Double = 1) -> [Int: Int] {
+            (0..<1000).reduce(into: [:]) { counts, number in
+                let uniform = (Double(number) + 0.5) / 1000
+                counts[distribution.draw(uniform, temperature: temperature, topP: topP), default: 0] += 1
+            }
+        }
+        #expect(distribution.draw(0, temperature: 1, topP: 1) == 0)
+        #expect(distribution.draw(1 - 1e-16, temperature: 1, topP: 1) == 3)
+        let all = drawn(topP: 1)
+        for id in 0..<4 { #expect(abs(Double(all[id] ?? 0) - 1000 * distribution.probability(of: id)) <= 1) }
+        #expect(drawn(topP: 0.39) == [1: 1000] && drawn(topP: 1e-9) == [1: 1000])
+        #expect(drawn(topP: 0.5) == [1: 500, 2: 500])
+        #expect(Set(drawn(topP: 0.9).keys) == [1, 2, 3])
+        #expect(drawn(topP: 1, temperature: 0.05) == [1: 500, 2: 500])
     }
 }
