@@ -139,7 +139,7 @@ package final class Store: Sendable {
         guard access == .readWrite else { return }
         if let moment = lastWrite.withLock({ $0 }), moment.duration(to: .now) < .seconds(2) { return }
         // The number means nothing; setting it is a commit of one page, synced as every other is.
-        try await write { [lastWrite] database in
+        try await write { [self] database in
             // Somebody may have written while this waited for its turn.
             if let moment = lastWrite.withLock({ $0 }), moment.duration(to: .now) < .seconds(2) { return }
             try database.execute(sql: "PRAGMA user_version = 0")
