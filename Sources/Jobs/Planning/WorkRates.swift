@@ -11,7 +11,7 @@ package struct WorkRates: Sendable, Equatable {
     /// Tokens of a text.
     package private(set) var textLength: Double?
     /// Seconds for a result row beside the passes that it rests on, and for a group of cells outside the engine. Until a job has
-    /// been measured they are what the shipped models' jobs took on two cores (docs/performance.md).
+    /// been measured they are guesses.
     package private(set) var cell = 0.0005
     package private(set) var group = 0.008
 
